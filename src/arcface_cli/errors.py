@@ -1,0 +1,238 @@
+"""Every deliberate error, drawn as a tree. Imports nothing of ours.
+
+A class carries what its handling needs: the exit status of a run that ends with it, the stable
+reason code that stands in a record, and a hint (the user's next step) where one can be given
+for the whole class.
+
+    ArcfaceError
+    ├── UsageError                       2  wrong flags; nothing was done
+    │   ├── InvalidThreshold, NoInputs, MissingFile, NotAFile
+    ├── InputError                       3  one photograph could not be used
+    │   ├── UnreadableImage, UnsupportedFormat, ImageTooLarge, ImageTooSmall, EmptyFile,
+    │   │   PermissionDenied, NoSubject
+    │   ├── DuplicatePhoto, EnrolledAsAnother
+    │   └── FaceError                    4  a photograph without the face that was needed
+    │       ├── NoFace, SeveralFaces, FaceTooSmall, DegenerateLandmarks, UnusableFeature
+    ├── MachineError                     5  this machine can't do it
+    │   ├── RuntimeMissing, DeviceUnavailable, ModelMissing, ModelUnusable, LicenceNotAccepted,
+    │   │   DownloadFailed, WeightsDamaged, NoOperatingPoint
+    ├── GalleryError                     6
+    │   ├── GalleryMissing, GalleryLocked, GalleryDamaged, GalleryNewer, GalleryModelMismatch,
+    │   │   SubjectMissing
+    └── OutputError                      7
+"""
+
+from typing import ClassVar
+
+BUG_STATUS = 70
+INTERRUPTED_STATUS = 130
+
+
+class ArcfaceError(Exception):
+    """Something we foresaw, said in one line: what, why, and what to do next."""
+
+    exit_status: ClassVar[int] = BUG_STATUS
+    code: ClassVar[str] = "error"
+    default_hint: ClassVar[str | None] = None
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = self.default_hint if hint is None else hint
+
+
+# --- 2: wrong usage -----------------------------------------------------------------------
+
+
+class UsageError(ArcfaceError):
+    exit_status = 2
+    code = "usage"
+
+
+class InvalidThreshold(UsageError):
+    code = "invalid_threshold"
+
+
+class NoInputs(UsageError):
+    code = "no_inputs"
+
+
+class MissingFile(UsageError):
+    code = "missing_file"
+    default_hint = "check the path"
+
+
+class NotAFile(UsageError):
+    code = "not_a_file"
+
+
+# --- 3: one photograph could not be used ------------------------------------------------------
+
+
+class InputError(ArcfaceError):
+    exit_status = 3
+    code = "unusable_input"
+
+
+class UnreadableImage(InputError):
+    code = "unreadable_image"
+    default_hint = "the file is damaged or is no picture: open it in a viewer, or copy it again"
+
+
+class UnsupportedFormat(InputError):
+    code = "unsupported_format"
+
+
+class ImageTooLarge(InputError):
+    code = "image_too_large"
+
+
+class ImageTooSmall(InputError):
+    code = "image_too_small"
+    default_hint = "use a larger picture: a face needs some 40 pixels"
+
+
+class EmptyFile(InputError):
+    code = "empty_file"
+    default_hint = "the file has no content: copy it again"
+
+
+class PermissionDenied(InputError):
+    code = "permission_denied"
+    default_hint = "make it readable for this user"
+
+
+class NoSubject(InputError):
+    code = "no_subject"
+
+
+class DuplicatePhoto(InputError):
+    """The same photograph of the same subject is enrolled already: nothing is left to do."""
+
+    code = "duplicate"
+
+
+class EnrolledAsAnother(InputError):
+    code = "enrolled_as_another"
+
+
+# --- 4: no usable face where one was needed ---------------------------------------------------
+
+
+class FaceError(InputError):
+    exit_status = 4
+    code = "no_usable_face"
+
+
+class NoFace(FaceError):
+    code = "no_face"
+    default_hint = "use a picture that shows the face, or lower --det-score"
+
+
+class SeveralFaces(FaceError):
+    code = "several_faces"
+    default_hint = "crop the picture to one person, or choose with --faces largest or center"
+
+
+class FaceTooSmall(FaceError):
+    code = "face_too_small"
+    default_hint = "use a larger picture, or lower --min-face"
+
+
+class DegenerateLandmarks(FaceError):
+    code = "degenerate_landmarks"
+    default_hint = "the five points don't span a face: use another picture"
+
+
+class UnusableFeature(FaceError):
+    code = "unusable_feature"
+    default_hint = "the network answered with no direction: verify the weights with: arcface models verify"
+
+
+# --- 5: this machine can't do it ----------------------------------------------------------------
+
+
+class MachineError(ArcfaceError):
+    exit_status = 5
+    code = "machine"
+
+
+class RuntimeMissing(MachineError):
+    code = "runtime_missing"
+    default_hint = (
+        "install a runtime: pip install 'arcface-cli[cpu]', or 'arcface-cli[gpu]' for NVIDIA CUDA"
+    )
+
+
+class DeviceUnavailable(MachineError):
+    code = "device_unavailable"
+
+
+class ModelMissing(MachineError):
+    code = "model_missing"
+    default_hint = "see what there is with: arcface models list; fetch one with: arcface models pull compact"
+
+
+class ModelUnusable(MachineError):
+    code = "model_unusable"
+
+
+class LicenceNotAccepted(MachineError):
+    code = "licence_not_accepted"
+
+
+class DownloadFailed(MachineError):
+    code = "download_failed"
+
+
+class WeightsDamaged(MachineError):
+    code = "weights_damaged"
+
+
+class NoOperatingPoint(MachineError):
+    code = "no_operating_point"
+
+
+# --- 6: the gallery -----------------------------------------------------------------------------
+
+
+class GalleryError(ArcfaceError):
+    exit_status = 6
+    code = "gallery"
+
+
+class GalleryMissing(GalleryError):
+    code = "gallery_missing"
+    default_hint = "make one with: arcface enroll ./people/"
+
+
+class GalleryLocked(GalleryError):
+    code = "gallery_locked"
+    default_hint = "wait for the other arcface to finish, then run this again"
+
+
+class GalleryDamaged(GalleryError):
+    code = "gallery_damaged"
+
+
+class GalleryNewer(GalleryError):
+    code = "gallery_newer"
+    default_hint = "upgrade arcface: pip install --upgrade arcface-cli"
+
+
+class GalleryModelMismatch(GalleryError):
+    code = "gallery_model_mismatch"
+
+
+class SubjectMissing(GalleryError):
+    code = "subject_missing"
+    default_hint = "see who is enrolled with: arcface gallery list"
+
+
+# --- 7: output could not be written -------------------------------------------------------------
+
+
+class OutputError(ArcfaceError):
+    exit_status = 7
+    code = "output"
+    default_hint = "free some space or choose another place with -o, then run this again"
