@@ -1,0 +1,94 @@
+"""A loaded Pillow picture of any mode -> upright 8-bit BGR."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+_ALPHA_MODES = frozenset({"RGBA", "LA", "PA", "La", "RGBa"})
+_FULL_SCALES = (1.0, 255.0, 65535.0, 4294967295.0)
+_BITS_PER_SAMPLE = 258
+
+
+def to_bgr(image: Image.Image) -> NDArray[np.uint8]:
+    """(H, W, 3) uint8 BGR, contiguous. Transparent parts become white, as viewers show them."""
+    if image.mode.startswith("I;16"):
+        return _from_grey(_high_byte(image))
+    if image.mode in ("I", "F"):
+        return _from_grey(_scaled(image))
+    if image.mode in _ALPHA_MODES or "transparency" in image.info:
+        image = _over_white(image)
+    if image.mode == "L":
+        return _from_grey(np.asarray(image))
+    if image.mode == "LAB":
+        image = _from_lab(image)
+    if image.mode != "RGB":
+        image = image.convert("RGB")
+    return np.asarray(cv2.cvtColor(np.asarray(image), cv2.COLOR_RGB2BGR), dtype=np.uint8)
+
+
+def upright(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
+    """Undo an EXIF orientation, 1 to 8 (TIFF 6.0, tag 274): the numbers say where the scene's top and left went."""
+    turned: Any = pixels
+    if orientation >= 5:
+        turned = cv2.transpose(turned)
+    if orientation in (2, 6):
+        turned = cv2.flip(turned, 1)
+    elif orientation in (3, 7):
+        turned = cv2.flip(turned, -1)
+    elif orientation in (4, 8):
+        turned = cv2.flip(turned, 0)
+    return np.ascontiguousarray(turned, dtype=np.uint8)
+
+
+def _from_grey(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return np.asarray(cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR), dtype=np.uint8)
+
+
+def _high_byte(image: Image.Image) -> NDArray[np.uint8]:
+    """The upper eight bits, as Pillow takes them of 16-bit colour (its own conversion of grey clips at 255)."""
+    bits = getattr(image, "tag_v2", {}).get(_BITS_PER_SAMPLE, (16,))
+    shift = 4 if bits == (12,) else 8
+    samples = np.asarray(image).astype(np.uint16)
+    return np.minimum(samples >> shift, 255).astype(np.uint8)
+
+
+def _scaled(image: Image.Image) -> NDArray[np.uint8]:
+    """32-bit integers and floats say nowhere what white is: take the smallest usual scale that holds them all."""
+    samples = np.asarray(image).astype(np.float64 if image.mode == "I" else np.float32)
+    finite = samples[np.isfinite(samples)]
+    brightest = float(finite.max()) if finite.size else 0.0
+    if image.format == "PPM" and image.mode == "I":
+        brightest = 65535.0
+    usual = _FULL_SCALES if image.mode == "F" else _FULL_SCALES[1:]
+    white = next((scale for scale in usual if brightest <= scale), brightest)
+    levels = np.nan_to_num(samples, nan=0.0, posinf=white, neginf=0.0) * (255.0 / white)
+    return (np.clip(levels, 0.0, 255.0) + 0.5).astype(np.uint8)
+
+
+def _over_white(image: Image.Image) -> Image.Image:
+    layer = image.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", layer.size, (255, 255, 255, 255)), layer)
+
+
+def _from_lab(image: Image.Image) -> Image.Image:
+    from PIL import ImageCms
+
+    converted = ImageCms.applyTransform(image, _lab_to_srgb())
+    if converted is None:
+        raise ValueError("its LAB colours can't be converted")
+    return converted
+
+
+@functools.cache
+def _lab_to_srgb() -> Any:
+    from PIL import ImageCms
+
+    return ImageCms.buildTransform(
+        ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB"), "LAB", "RGB"
+    )
