@@ -1,0 +1,196 @@
+"""Paths that the user typed -> the photographs behind them, one folder in memory at a time."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import BinaryIO
+
+from arcface_cli.errors import ArcfaceError, NoInputs, PermissionDenied, UnreadableImage, UsageError
+from arcface_cli.inputs.names import folder_subject, natural_key, printable
+from arcface_cli.inputs.photo import Photo
+
+SUFFIXES = frozenset(
+    {
+        *(".jpg", ".jpeg", ".jpe", ".png", ".webp", ".gif", ".bmp", ".dib", ".tif", ".tiff"),
+        *(".heic", ".heif", ".avif", ".jp2", ".ppm", ".pgm", ".pbm", ".pnm"),
+    }
+)
+"""What counts as a photograph inside a folder; a file that is named itself may be called anything."""
+
+STDIN = "-"
+
+_FOLDERS_SEARCHED_FOR_A_HINT = 1000
+
+_Identity = tuple[int, int] | None
+"""Device and inode of a real folder; None if they can't be told."""
+
+
+@dataclass(slots=True)
+class _Listing:
+    """One folder: its photographs and sub-folders in natural order, and what kept us from the rest."""
+
+    folder: Path
+    photos: list[str] = field(default_factory=list)
+    folders: list[str] = field(default_factory=list)
+    failure: ArcfaceError | None = None
+
+
+def photos(
+    paths: Sequence[str | os.PathLike[str]], *, recursive: bool = False, stdin: BinaryIO | None = None
+) -> Iterator[Photo]:
+    """The photographs that the paths stand for, lazily, in the order of the paths.
+
+    A file is taken whatever its suffix; a folder stands for the photographs in it (by `SUFFIXES`, natural
+    order, hidden ones left out), with `recursive` also for those in its sub-folders: links are followed,
+    each real folder is visited once. "-" is read from `stdin`. What can't be had (a missing path, an
+    unreadable folder, a folder without photographs) is a Photo whose `read` says why, so it costs one
+    record and not the run.
+
+    Raises UsageError at once if "-" is given twice.
+    """
+    typed = [os.fspath(path) for path in paths]
+    if typed.count(STDIN) > 1:
+        raise UsageError("- stands for standard input and can be given only once")
+    return _photos(typed, recursive, stdin)
+
+
+def people(paths: Sequence[str | os.PathLike[str]]) -> Iterator[Photo]:
+    """The photographs to enrol, each with its subject, lazily.
+
+    A folder whose sub-folders hold photographs is a folder of people: each sub-folder is a subject, and
+    whatever lies deeper belongs to it. A folder that holds photographs but no such sub-folder is one
+    person, named after the folder. A photograph beside the people's folders, or named by itself, has
+    subject None. What can't be had is a Photo whose `read` says why.
+    """
+    for typed in paths:
+        path = Path(typed)
+        if _leads_to_folder(path):
+            yield from _people_of(path)
+        else:
+            yield Photo(path, named=True)
+
+
+def _photos(typed: list[str], recursive: bool, stdin: BinaryIO | None) -> Iterator[Photo]:
+    for text in typed:
+        path = Path(text)
+        if text == STDIN:
+            yield Photo(None, named=True, stream=stdin)
+        elif _leads_to_folder(path):
+            yield from _photos_of(path, recursive)
+        else:
+            yield Photo(path, named=True)
+
+
+def _leads_to_folder(path: Path) -> bool:
+    return os.path.isdir(path)  # noqa: PTH112 - Path.is_dir raises where this answers
+
+
+def _photos_of(root: Path, recursive: bool) -> Iterator[Photo]:
+    nothing_yet = True
+    for listing in _walk(root) if recursive else [_list(root)]:
+        for photo in _photos_in(listing, root):
+            nothing_yet = False
+            yield photo
+    if nothing_yet:
+        yield _nothing_in(root, recursive)
+
+
+def _people_of(root: Path) -> Iterator[Photo]:
+    listing = _list(root)
+    several = any(_holds_photos(root / name, {_identity(root)}) for name in listing.folders)
+    subject = None if several else folder_subject(root)
+    yield from _photos_in(listing, root, subject)
+    nothing_yet = not listing.photos and listing.failure is None
+    seen: set[_Identity] = {_identity(root)}
+    for name in listing.folders:
+        for below in _walk(root / name, seen):
+            for photo in _photos_in(below, root, folder_subject(name)):
+                nothing_yet = False
+                yield photo
+    if nothing_yet:
+        yield _nothing_in(root, recursive=True)
+
+
+def _photos_in(listing: _Listing, root: Path, subject: str | None = None) -> Iterator[Photo]:
+    for name in listing.photos:
+        yield Photo(listing.folder / name, subject=subject)
+    if listing.failure is not None:
+        yield Photo(listing.folder, subject=subject, named=listing.folder == root, failure=listing.failure)
+
+
+def _nothing_in(root: Path, recursive: bool) -> Photo:
+    hint = f"photographs are told by their suffix: {' '.join(sorted(SUFFIXES))}"
+    if not recursive and _holds_photos(root):
+        hint = "its sub-folders hold some: add -r"
+    failure = NoInputs(f"{printable(str(root))} holds no photographs", hint=hint)
+    return Photo(root, named=True, failure=failure)
+
+
+def _holds_photos(folder: Path, seen: set[_Identity] | None = None) -> bool:
+    return any(listing.photos for listing in islice(_walk(folder, seen), _FOLDERS_SEARCHED_FOR_A_HINT))
+
+
+def _walk(root: Path, seen: set[_Identity] | None = None) -> Iterator[_Listing]:
+    """A folder and all below it, each before its own sub-folders; `seen`: real folders already visited."""
+    visited = set() if seen is None else seen
+    waiting = [root]
+    while waiting:
+        folder = waiting.pop()
+        identity = _identity(folder)
+        if identity in visited:
+            continue
+        if identity is not None:
+            visited.add(identity)
+        listing = _list(folder)
+        yield listing
+        waiting.extend(folder / name for name in reversed(listing.folders))
+
+
+def _identity(folder: Path) -> _Identity:
+    try:
+        status = os.stat(folder)  # noqa: PTH116 - follows links, as meant
+    except OSError:  # listing it will say why
+        return None
+    return status.st_dev, status.st_ino
+
+
+def _list(folder: Path) -> _Listing:
+    listing = _Listing(folder)
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                _sort_in(entry, listing)
+    except OSError as error:
+        listing.failure = _listing_failed(error, folder)
+    listing.photos.sort(key=natural_key)
+    listing.folders.sort(key=natural_key)
+    return listing
+
+
+def _sort_in(entry: os.DirEntry[str], listing: _Listing) -> None:
+    if entry.name.startswith("."):
+        return
+    if _is_folder(entry):
+        listing.folders.append(entry.name)
+    elif os.path.splitext(entry.name)[1].lower() in SUFFIXES:  # noqa: PTH122 - a million times quicker counts
+        listing.photos.append(entry.name)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that can't be followed: reading it will say why
+        return False
+
+
+def _listing_failed(error: OSError, folder: Path) -> ArcfaceError:
+    shown = printable(str(folder))
+    if isinstance(error, PermissionError):
+        return PermissionDenied(f"{shown} can't be listed: permission denied")
+    return UnreadableImage(
+        f"{shown} can't be listed: {error.strerror or error}", hint="check the disk and the path"
+    )
