@@ -124,7 +124,7 @@ def _pixels(image: Image.Image) -> NDArray[np.uint8]:
 
 
 def _orientation(image: Image.Image) -> int:
-    """EXIF orientation 1 to 8, read after the pixels: a PNG may tell it late, TIFF and HEIC apply it themselves."""
+    """EXIF orientation, read after the pixels: PNG tells it late, TIFF and HEIC apply it themselves."""
     try:
         orientation = image.getexif().get(_ORIENTATION)
     except Exception:  # damaged EXIF costs the orientation, not the photograph
@@ -154,7 +154,8 @@ def _damaged(error: Exception, data: bytes, kind: str, name: str) -> ArcfaceErro
         )
     if ends_early(kind, data) or "truncated" in str(error).lower():
         return UnreadableImage(
-            f"{name} is truncated: the end of the {kind} file is missing", hint="copy or download it again"
+            f"{name} is truncated: the {kind} data end before the picture does",
+            hint="copy or download it again",
         )
     return UnreadableImage(f"{name} is a {kind} file that can't be decoded: {_reason(error)}")
 

@@ -80,7 +80,7 @@ def _rounded(length: float, limit: int) -> int:
 
 
 def _resized(image: NDArray[np.uint8], size: tuple[int, int], scale: float) -> NDArray[np.uint8]:
-    """Bilinear sampling looks at 2x2 pixels, so beyond half size it skips some: average areas there instead."""
+    """Bilinear sampling looks at 2x2 pixels; below half size it would skip some, so areas are averaged."""
     if (image.shape[1], image.shape[0]) == size:
         return image
     interpolation = cv2.INTER_AREA if scale <= 0.5 else cv2.INTER_LINEAR
@@ -90,7 +90,7 @@ def _resized(image: NDArray[np.uint8], size: tuple[int, int], scale: float) -> N
 def _reachable(
     image: NDArray[np.uint8], transform: NDArray[np.float64]
 ) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
-    """The image and transform as they are, or, of an image too long for cv2, the part that the crop can see."""
+    """The image and transform as they are; of an image too long for cv2, the part that the crop can see."""
     if max(image.shape[:2]) < _LONGEST_WARP:
         return image, transform
     corners = np.array([[0, 0], [CROP_SIDE, 0], [0, CROP_SIDE], [CROP_SIDE, CROP_SIDE]], dtype=np.float64)

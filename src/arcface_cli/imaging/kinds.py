@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 PLUGINS = {
@@ -58,6 +59,7 @@ _FOREIGN: tuple[tuple[bytes, str], ...] = (
     (b"version https://git-lfs", "a Git LFS pointer, not the picture itself"),
 )
 
+_NETPBM = (b"1", b"2", b"3", b"4", b"5", b"6", b"f", b"F")
 _DIB_HEADER_SIZES = (12, 40, 52, 56, 64, 108, 124)
 _AVIF_BRANDS = frozenset({b"avif", b"avis"})
 _HEIF_BRANDS = frozenset(
@@ -70,13 +72,9 @@ def picture_kind(data: bytes) -> str | None:
     for offset, magic, kind in _PICTURES:
         if data.startswith(magic, offset):
             return kind
-    if (
-        data[:1] == b"P"
-        and data[1:2] in (b"1", b"2", b"3", b"4", b"5", b"6", b"f", b"F")
-        and data[2:3].isspace()
-    ):
+    if data[:1] == b"P" and data[1:2] in _NETPBM and data[2:3].isspace():
         return "PPM"
-    if int.from_bytes(data[:4], "little") in _DIB_HEADER_SIZES and data[12:14] in (b"\1\0", b"\0\0"):
+    if _is_bare_bitmap(data):
         return "DIB"
     return _box_kind(data)
 
@@ -93,19 +91,15 @@ def foreign_kind(data: bytes) -> Foreign:
 
 def ends_early(kind: str, data: bytes) -> bool:
     """Whether the format's own marks say that the end of the file is missing."""
-    if kind == "JPEG":
-        return data.find(b"\xff\xd9", max(data.rfind(b"\xff\xda"), 0)) < 0
-    if kind == "PNG":
-        return b"IEND" not in data
-    if kind == "GIF":
-        return not data.rstrip(b"\0").endswith(b";")
-    if kind == "WEBP":
-        return int.from_bytes(data[4:8], "little") + 8 > len(data)
-    if kind == "BMP":
-        return int.from_bytes(data[2:6], "little") > len(data)
-    if data.startswith(b"\xff\x4f"):
-        return not data.endswith(b"\xff\xd9")
-    return kind in ("AVIF", HEIF, "JPEG2000") and _boxes_end_early(data)
+    check = _ENDS_EARLY.get("J2K" if data.startswith(b"\xff\x4f") else kind)
+    return check is not None and check(data)
+
+
+def _is_bare_bitmap(data: bytes) -> bool:
+    """A BMP without its file header: it starts with its header's size, and has exactly one plane."""
+    size = int.from_bytes(data[:4], "little")
+    planes = data[8:10] if size == 12 else data[12:14]
+    return size in _DIB_HEADER_SIZES and planes == b"\1\0"
 
 
 def _box_kind(data: bytes) -> str | None:
@@ -129,6 +123,19 @@ def _boxes_end_early(data: bytes) -> bool:
             return False
         position += max(size, 8)
     return position != len(data)
+
+
+_ENDS_EARLY: dict[str, Callable[[bytes], bool]] = {
+    "JPEG": lambda data: data.find(b"\xff\xd9", max(data.rfind(b"\xff\xda"), 0)) < 0,
+    "PNG": lambda data: b"IEND" not in data,
+    "GIF": lambda data: not data.rstrip(b"\0").endswith(b";"),
+    "WEBP": lambda data: int.from_bytes(data[4:8], "little") + 8 > len(data),
+    "BMP": lambda data: int.from_bytes(data[2:6], "little") > len(data),
+    "J2K": lambda data: not data.endswith(b"\xff\xd9"),
+    "JPEG2000": _boxes_end_early,
+    "AVIF": _boxes_end_early,
+    HEIF: _boxes_end_early,
+}
 
 
 def _foreign_text(data: bytes) -> Foreign:

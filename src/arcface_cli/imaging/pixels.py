@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import functools
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+
+if TYPE_CHECKING:
+    from PIL.ImageCms import ImageCmsTransform
 
 _ALPHA_MODES = frozenset({"RGBA", "LA", "PA", "La", "RGBa"})
 _FULL_SCALES = (1.0, 255.0, 65535.0, 4294967295.0)
@@ -33,7 +36,7 @@ def to_bgr(image: Image.Image) -> NDArray[np.uint8]:
 
 
 def upright(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
-    """Undo an EXIF orientation, 1 to 8 (TIFF 6.0, tag 274): the numbers say where the scene's top and left went."""
+    """Undo an EXIF orientation, 1 to 8 (TIFF 6.0, tag 274: where the scene's top and left are stored)."""
     turned: Any = pixels
     if orientation >= 5:
         turned = cv2.transpose(turned)
@@ -51,15 +54,16 @@ def _from_grey(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _high_byte(image: Image.Image) -> NDArray[np.uint8]:
-    """The upper eight bits, as Pillow takes them of 16-bit colour (its own conversion of grey clips at 255)."""
+    """The upper eight bits, as Pillow takes them of 16-bit colour (of grey it would clip at 255)."""
     bits = getattr(image, "tag_v2", {}).get(_BITS_PER_SAMPLE, (16,))
     shift = 4 if bits == (12,) else 8
     samples = np.asarray(image).astype(np.uint16)
-    return np.minimum(samples >> shift, 255).astype(np.uint8)
+    levels: NDArray[np.uint8] = np.minimum(samples >> shift, 255).astype(np.uint8)
+    return levels
 
 
 def _scaled(image: Image.Image) -> NDArray[np.uint8]:
-    """32-bit integers and floats say nowhere what white is: take the smallest usual scale that holds them all."""
+    """32-bit samples say nowhere what white is: take the smallest usual scale that holds them all."""
     samples = np.asarray(image).astype(np.float64 if image.mode == "I" else np.float32)
     finite = samples[np.isfinite(samples)]
     brightest = float(finite.max()) if finite.size else 0.0
@@ -67,8 +71,9 @@ def _scaled(image: Image.Image) -> NDArray[np.uint8]:
         brightest = 65535.0
     usual = _FULL_SCALES if image.mode == "F" else _FULL_SCALES[1:]
     white = next((scale for scale in usual if brightest <= scale), brightest)
-    levels = np.nan_to_num(samples, nan=0.0, posinf=white, neginf=0.0) * (255.0 / white)
-    return (np.clip(levels, 0.0, 255.0) + 0.5).astype(np.uint8)
+    scaled = np.nan_to_num(samples, nan=0.0, posinf=white, neginf=0.0) * (255.0 / white)
+    levels: NDArray[np.uint8] = (np.clip(scaled, 0.0, 255.0) + 0.5).astype(np.uint8)
+    return levels
 
 
 def _over_white(image: Image.Image) -> Image.Image:
@@ -86,9 +91,8 @@ def _from_lab(image: Image.Image) -> Image.Image:
 
 
 @functools.cache
-def _lab_to_srgb() -> Any:
+def _lab_to_srgb() -> ImageCmsTransform:
     from PIL import ImageCms
 
-    return ImageCms.buildTransform(
-        ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB"), "LAB", "RGB"
-    )
+    lab, srgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
+    return ImageCms.buildTransform(lab, srgb, "LAB", "RGB")
