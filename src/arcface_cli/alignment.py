@@ -1,0 +1,90 @@
+"""Five points -> the 2x3 similarity transform that lays them on the ArcFace template. Pure NumPy.
+
+Source: S. Umeyama, "Least-squares estimation of transformation parameters between two point
+patterns", IEEE TPAMI 13(4), 1991, equations 34-42. In the plane the singular value decomposition
+there has a closed form: written as complex numbers, the least-squares rotation and scale is one
+complex factor, so a whole batch costs a few sums and needs no SVD and no special case for
+reflections (a similarity of the complex plane z -> az + b never reflects).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from arcface_cli.errors import DegenerateLandmarks
+from arcface_cli.faces import FivePoints
+
+ALIGNMENT_VERSION = "arcface-112-similarity-1"
+"""Names the template and the transform below; part of every model fingerprint."""
+
+ARCFACE_TEMPLATE: NDArray[np.float64] = np.array(
+    [
+        [38.2946, 51.6963],
+        [73.5318, 51.5014],
+        [56.0252, 71.7366],
+        [41.5493, 92.3655],
+        [70.7299, 92.2041],
+    ]
+)
+"""(5, 2) pixels of the 112x112 crop: where eyes, nose and mouth corners go (ArcFace, section 4.1;
+the coordinates are those that the public networks were trained with)."""
+
+MIN_SPREAD = 1.0
+"""Root-mean-square distance of the points from their mean, in pixels, below which they are one spot."""
+
+MAX_SCALE = 100.0
+"""The strongest enlargement that still makes sense: beyond it a face is a pixel or so wide."""
+
+
+def similarity_to_template(points: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Least-squares similarity transforms from image points to the ArcFace template.
+
+    points: (B, 5, 2) pixels of the upright image, in the order of `FivePoints`.
+    Returns (B, 2, 3) float64, image -> crop: crop_xy = transform @ (x, y, 1). Rows of points for
+    which there is no such transform (all in one spot, or not finite) come back as NaN; ask
+    `check_landmarks` before, so that they never do.
+    """
+    source = np.asarray(points, dtype=np.float64)
+    if source.ndim != 3 or source.shape[1:] != (5, 2):
+        raise ValueError(f"points need shape (B, 5, 2), not {source.shape}")
+    z = source[..., 0] + 1j * source[..., 1]
+    w = ARCFACE_TEMPLATE[:, 0] + 1j * ARCFACE_TEMPLATE[:, 1]
+    z_mean = z.mean(axis=1, keepdims=True)  # eq. 34
+    w_mean = w.mean()  # eq. 35
+    z_centred = z - z_mean
+    variance = (np.abs(z_centred) ** 2).mean(axis=1)  # eq. 36
+    covariance = ((w - w_mean) * z_centred.conj()).mean(axis=1)  # eq. 38
+    with np.errstate(divide="ignore", invalid="ignore"):
+        factor = covariance / variance  # scale times rotation, eq. 40 and 42
+    shift = w_mean - factor * z_mean[:, 0]  # eq. 41
+    a, b = factor.real, factor.imag
+    rows = [np.stack([a, -b, shift.real], axis=-1), np.stack([b, a, shift.imag], axis=-1)]
+    return np.stack(rows, axis=-2)
+
+
+def check_landmarks(points: FivePoints, name: str) -> None:
+    """Raise `DegenerateLandmarks` naming `name` when no face can be laid on the template.
+
+    That is when the points lie in one spot, or when the best similarity would enlarge more than
+    a hundredfold: points in a mirrored or scrambled order cancel out to a vanishing scale, whose
+    crop would be one smeared pixel.
+    """
+    array = points.array.astype(np.float64)
+    spread = float(np.sqrt(((array - array.mean(axis=0)) ** 2).sum(axis=1).mean()))
+    if spread < MIN_SPREAD:
+        raise DegenerateLandmarks(f"{name}: the five landmarks lie within {spread:.2f} pixels of one another")
+    transform = similarity_to_template(array[None])[0]
+    scale = float(np.hypot(transform[0, 0], transform[1, 0]))
+    if not 1e-4 < scale < MAX_SCALE:
+        raise DegenerateLandmarks(f"{name}: the five landmarks don't form a face (scale {scale:.2g})")
+
+
+def alignment_error(points: NDArray[np.floating], transforms: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Root-mean-square distance, in crop pixels, of the transformed points from the template.
+
+    points: (B, 5, 2), transforms: (B, 2, 3). Returns (B,). Small for frontal faces, large for profiles.
+    """
+    moved = np.einsum("bij,bpj->bpi", transforms[:, :, :2], points) + transforms[:, None, :, 2]
+    distances: NDArray[np.float64] = np.sqrt(((moved - ARCFACE_TEMPLATE) ** 2).sum(axis=2).mean(axis=1))
+    return distances

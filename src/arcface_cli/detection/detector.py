@@ -1,0 +1,150 @@
+"""image -> faces: one network run at several scales, each trusted with the face sizes it sees well.
+
+A detector trained on 640-pixel canvases sees faces of some 12 to 300 canvas pixels. So
+
+* the *standard* canvas (640) finds nearly everything;
+* a *scout* canvas (160, a sixteenth of the work) tells whether a face fills the frame. If it saw one
+  that the standard canvas missed, the *near* canvas (320) gives its box and landmarks;
+* the *far* canvas serves pictures so large that a usable face shrinks below what 640 shows.
+
+The figures behind the choice are in docs/design.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from arcface_cli.detection import centerface, scrfd, yunet
+from arcface_cli.detection.candidates import FaceCandidates, concatenate
+from arcface_cli.detection.suppression import overlaps, suppress, without_parts
+from arcface_cli.faces import BoundingBox, DetectedFace, FivePoints
+from arcface_cli.imaging.blob import PixelScaling, to_blob
+from arcface_cli.imaging.geometry import letterbox
+
+STRIDE = 32
+STANDARD, SCOUT, NEAR = 640, 160, 320
+FILLS_FRAME = 0.35
+"""A face is large when its longer side is this share of the picture's: the scout's business."""
+SAME_FACE = 0.5
+"""Intersection over union from which a large face is one that the standard canvas found too."""
+MAX_OVERLAP = 0.4
+FAR_LIMIT = 2048
+SMALLEST_IN_PICTURE, SMALLEST_ON_CANVAS = 40, 18
+"""A face of 40 picture pixels is worth finding; a canvas shows it when it has 18 there."""
+FAR_FACE = 64
+"""On the far canvas only faces up to this many pixels are news: larger ones, 640 has seen."""
+
+Decoder = Callable[[Sequence[NDArray[np.float32]], int, int, float], FaceCandidates]
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """What is common to the networks of one detector family."""
+
+    decode: Decoder
+    min_score: float
+
+
+FAMILIES = {
+    "scrfd": Family(scrfd.decode, 0.5),
+    "yunet": Family(yunet.decode, 0.7),
+    "centerface": Family(centerface.decode, 0.6),
+}
+"""Decoder and default detection score by the family named in the catalogue. The scores are those at
+which no face was invented on pictures without one (docs/design.md)."""
+
+
+class Network(Protocol):
+    """What a detector asks of a session."""
+
+    def run(self, blob: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        """(1, 3, H, W) float32 -> the heads, in graph order."""
+        ...
+
+
+class Detector(Protocol):
+    """An image goes in, faces come out, best score first."""
+
+    name: str
+
+    def detect(self, image: NDArray[np.uint8]) -> tuple[DetectedFace, ...]:
+        """image: (H, W, 3) uint8 BGR, upright. Boxes and points in its pixels."""
+        ...
+
+
+class NetworkDetector:
+    """A detector of one of the `FAMILIES`. Safe to use from several threads at once."""
+
+    def __init__(
+        self,
+        name: str,
+        network: Network,
+        family: Family,
+        scaling: PixelScaling,
+        *,
+        min_score: float | None = None,
+    ) -> None:
+        self.name = name
+        self._network = network
+        self._decode = family.decode
+        self._scaling = scaling
+        self._min_score = family.min_score if min_score is None else min_score
+
+    def detect(self, image: NDArray[np.uint8]) -> tuple[DetectedFace, ...]:
+        """image: (H, W, 3) uint8 BGR, upright. Returns faces, best score first, in its pixels."""
+        standard = self.candidates(image, STANDARD)
+        found = concatenate([standard, self._large(image, standard), self._small(image)])
+        kept = found.select(suppress(found.boxes, found.scores, MAX_OVERLAP))
+        return as_faces(without_parts(kept))
+
+    def candidates(self, image: NDArray[np.uint8], side: int) -> FaceCandidates:
+        """Every candidate on one canvas whose longer side is `side`, in pixels of the image."""
+        width, height = canvas_size(image.shape[1], image.shape[0], side)
+        canvas, scale_x, scale_y = letterbox(image, width, height)
+        outputs = self._network.run(to_blob([canvas], self._scaling))
+        found = self._decode(outputs, height, width, self._min_score)
+        return found.where_finite().divided_by(scale_x, scale_y)
+
+    def _large(self, image: NDArray[np.uint8], standard: FaceCandidates) -> FaceCandidates:
+        """Faces that fill the frame and that the standard canvas missed."""
+        least = FILLS_FRAME * max(image.shape[:2])
+        scouted = self.candidates(image, SCOUT).between(least, np.inf)
+        missed = overlaps(scouted.boxes, standard.boxes).max(axis=1, initial=0.0) < SAME_FACE
+        if not missed.any():
+            return concatenate([])
+        return self.candidates(image, NEAR).between(least, np.inf)
+
+    def _small(self, image: NDArray[np.uint8]) -> FaceCandidates:
+        """Faces that vanish on the standard canvas because the picture is so large."""
+        longest = max(image.shape[:2])
+        scale = SMALLEST_ON_CANVAS / SMALLEST_IN_PICTURE
+        if longest * scale <= STANDARD:
+            return concatenate([])
+        side = min(round_up(longest * scale), FAR_LIMIT)
+        return self.candidates(image, side).between(0.0, FAR_FACE * longest / side)
+
+
+def canvas_size(width: int, height: int, side: int) -> tuple[int, int]:
+    """Width and height of the smallest canvas of whole strides whose longer side is `side`."""
+    scale = side / max(width, height)
+    return round_up(width * scale), round_up(height * scale)
+
+
+def round_up(length: float) -> int:
+    """The next whole number of strides, at least one."""
+    return max(STRIDE, -(-round(length) // STRIDE) * STRIDE)
+
+
+def as_faces(found: FaceCandidates) -> tuple[DetectedFace, ...]:
+    """Candidates, best first -> what travels on."""
+    return tuple(
+        DetectedFace(BoundingBox(*map(float, box)), FivePoints(points), float(score), index)
+        for index, (box, points, score) in enumerate(
+            zip(found.boxes, found.points, np.clip(found.scores, 0.0, 1.0), strict=True)
+        )
+    )

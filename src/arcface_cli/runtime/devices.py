@@ -1,0 +1,164 @@
+"""Which device was asked for, and what stands in its way. Imports no runtime until asked."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import glob
+import io
+import re
+from dataclasses import dataclass
+from importlib import metadata, util
+from pathlib import Path
+
+from arcface_cli.errors import DeviceUnavailable, RuntimeMissing, UsageError
+
+_DEVICE = re.compile(r"auto|cpu|cuda(?::(\d{1,3}))?")
+DRIVER_LIBRARY = "libcuda.so.1"
+GPU_HINT = "install the runtime for NVIDIA CUDA: pip install 'arcface-cli[gpu]', or use --device cpu"
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A place to run a network: the CPU (`cuda_index` None) or one CUDA device."""
+
+    cuda_index: int | None = None
+
+    def __str__(self) -> str:
+        return "cpu" if self.cuda_index is None else f"cuda:{self.cuda_index}"
+
+
+CPU = Device()
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceChoice:
+    """The device taken, and why a GPU that was seen is not it (None when nothing needs saying)."""
+
+    device: Device
+    remark: str | None = None
+
+
+def choose_device(wanted: str) -> DeviceChoice:
+    """Turn auto, cpu, cuda or cuda:N into a device that can serve.
+
+    Raises UsageError for another word and DeviceUnavailable when CUDA was asked for by name and
+    can't be had. auto takes CUDA when the runtime and a device are there, else the CPU with a remark
+    if a GPU was seen.
+    """
+    match = _DEVICE.fullmatch(wanted.strip().lower())
+    if match is None:
+        raise UsageError(f"--device {wanted}: no such device", hint="use auto, cpu, cuda or cuda:N")
+    word = match.group(0)
+    if word == "cpu":
+        return DeviceChoice(CPU)
+    index = int(match.group(1) or 0)
+    obstacle = cuda_obstacle(index)
+    if obstacle is None:
+        return DeviceChoice(Device(index))
+    if word != "auto":
+        raise DeviceUnavailable(f"--device {wanted}: {obstacle.reason}", hint=obstacle.hint)
+    remark = f"using the CPU: a GPU is here, but {obstacle.reason}" if gpu_seen() else None
+    return DeviceChoice(CPU, remark)
+
+
+@dataclass(frozen=True, slots=True)
+class Obstacle:
+    """What keeps CUDA from being used, and the user's next step."""
+
+    reason: str
+    hint: str
+
+
+def cuda_obstacle(index: int) -> Obstacle | None:
+    """The first thing that keeps ONNX Runtime from CUDA device `index`, or None when it can serve."""
+    ort = import_onnxruntime()
+    if "CUDAExecutionProvider" not in ort.get_available_providers():
+        return Obstacle(f"the installed onnxruntime ({ort.__version__}) is built without CUDA", GPU_HINT)
+    driver = _missing(DRIVER_LIBRARY)
+    if driver is not None:
+        return Obstacle(
+            f"the NVIDIA driver is not installed ({driver})",
+            "install NVIDIA's driver (nvidia-smi then lists the card), or use --device cpu",
+        )
+    count = _cuda_device_count()
+    if index >= count:
+        cards = f"{count} CUDA device{'' if count == 1 else 's'}" if count else "no CUDA device"
+        return Obstacle(f"the driver sees {cards}", "see nvidia-smi and CUDA_VISIBLE_DEVICES, or use --device cpu")
+    return _provider_obstacle(ort)
+
+
+def _provider_obstacle(ort: object) -> Obstacle | None:
+    """Load the provider's library the way ONNX Runtime would; the loader names what is missing."""
+    preload_cuda_libraries(ort)
+    folder = Path(str(getattr(ort, "__file__", ""))).parent / "capi"
+    for name in ("libonnxruntime_providers_shared.so", "libonnxruntime_providers_cuda.so"):
+        reason = _missing(str(folder / name))
+        if reason is not None:
+            return Obstacle(
+                f"ONNX Runtime's CUDA provider can't be loaded ({reason})",
+                "install CUDA and cuDNN from wheels: pip install 'arcface-cli[gpu]', or use --device cpu",
+            )
+    return None
+
+
+def preload_cuda_libraries(ort: object) -> None:
+    """Let ONNX Runtime find CUDA and cuDNN in their wheels; what is missing shows when it is loaded."""
+    preload = getattr(ort, "preload_dlls", None)
+    if preload is not None:
+        with contextlib.redirect_stdout(io.StringIO()):  # it prints what it can't find
+            preload()
+
+
+def gpu_seen() -> bool:
+    """Whether this machine shows an NVIDIA card, usable or not."""
+    return bool(glob.glob("/dev/nvidia[0-9]*")) or Path("/proc/driver/nvidia/gpus").is_dir()  # noqa: PTH207
+
+
+def import_onnxruntime() -> object:
+    """Import onnxruntime with its chatter off. Raises RuntimeMissing, naming what to install."""
+    if util.find_spec("onnxruntime") is None:
+        raise RuntimeMissing("onnxruntime is not installed")
+    try:
+        import onnxruntime as ort
+    except ImportError as error:
+        raise RuntimeMissing(f"onnxruntime can't be imported ({_one_line(error)}){_clash()}") from error
+    if not hasattr(ort, "InferenceSession"):
+        raise RuntimeMissing(f"the onnxruntime package here is incomplete{_clash()}")
+    return ort
+
+
+def _clash() -> str:
+    """Name the two distributions that overwrite each other's files, when both are installed."""
+    both = ("onnxruntime", "onnxruntime-gpu")
+    return f"; {both[0]} and {both[1]} are both installed" if all(map(_installed, both)) else ""
+
+
+def _installed(distribution: str) -> bool:
+    try:
+        metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return False
+    return True
+
+
+def _missing(library: str) -> str | None:
+    """Why the dynamic loader can't load `library`, or None when it can."""
+    try:
+        ctypes.CDLL(library)
+    except OSError as error:
+        return _one_line(error)
+    return None
+
+
+def _cuda_device_count() -> int:
+    """How many devices the driver offers, asked without making a CUDA context."""
+    driver = ctypes.CDLL(DRIVER_LIBRARY)
+    count = ctypes.c_int(0)
+    if driver.cuInit(0) != 0 or driver.cuDeviceGetCount(ctypes.byref(count)) != 0:
+        return 0
+    return count.value
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())

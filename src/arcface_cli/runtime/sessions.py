@@ -1,0 +1,104 @@
+"""One ONNX Runtime session behind a small face: arrays in, arrays out, on the device that was promised."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from arcface_cli.errors import DeviceUnavailable, ModelUnusable
+from arcface_cli.runtime.devices import CPU, Device, import_onnxruntime, preload_cuda_libraries
+
+CPU_PROVIDER = "CPUExecutionProvider"
+CUDA_PROVIDER = "CUDAExecutionProvider"
+_FATAL_ONLY, _EVERYTHING = 4, 1
+
+
+@dataclass(frozen=True, slots=True)
+class SessionOptions:
+    """Where and how a network runs. threads: of one run, on the CPU; 0 leaves it to the runtime."""
+
+    device: Device = CPU
+    threads: int = 0
+    chatty: bool = False
+
+
+class Session:
+    """A loaded network. Safe to run from several threads at once."""
+
+    def __init__(self, session: Any, name: str, device: Device) -> None:
+        self._session = session
+        self.name = name
+        self.device = device
+        self.input_name: str = session.get_inputs()[0].name
+        self.input_shape: tuple[int | str | None, ...] = tuple(session.get_inputs()[0].shape)
+        self.output_names: tuple[str, ...] = tuple(output.name for output in session.get_outputs())
+        self.output_shapes: tuple[tuple[int | str | None, ...], ...] = tuple(
+            tuple(output.shape) for output in session.get_outputs()
+        )
+
+    def run(self, blob: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        """Feed the first input; return every output in graph order. Raises ModelUnusable when the graph fails."""
+        try:
+            outputs: list[NDArray[np.float32]] = self._session.run(None, {self.input_name: blob})
+        except Exception as error:  # the runtime's own exceptions share no base class
+            raise ModelUnusable(
+                f"{self.name}: the network failed on input {blob.shape} ({_first_line(error)})",
+                hint="verify the weights with: arcface models verify",
+            ) from error
+        return outputs
+
+
+def open_session(model: Path | bytes, name: str, options: SessionOptions) -> Session:
+    """Load a network from a file or from bytes and make sure that the promised device serves it.
+
+    Raises ModelUnusable for what is no ONNX graph, DeviceUnavailable when the device doesn't serve.
+    """
+    ort: Any = import_onnxruntime()
+    ort.set_default_logger_severity(_EVERYTHING if options.chatty else _FATAL_ONLY)
+    source = str(model) if isinstance(model, Path) else model
+    try:
+        session = ort.InferenceSession(source, _native_options(ort, options), providers=_providers(ort, options.device))
+    except Exception as error:  # as above
+        raise ModelUnusable(
+            f"{name}: ONNX Runtime can't load it ({_first_line(error)})",
+            hint="verify the weights with: arcface models verify",
+        ) from error
+    _check_device(session.get_providers(), options.device, name)
+    return Session(session, name, options.device)
+
+
+def _native_options(ort: Any, options: SessionOptions) -> Any:
+    native = ort.SessionOptions()
+    native.intra_op_num_threads = options.threads
+    native.inter_op_num_threads = 1
+    native.log_severity_level = _EVERYTHING if options.chatty else _FATAL_ONLY
+    # Two networks take turns on the same cores; a pool that spins while it waits steals from the other.
+    native.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return native
+
+
+def _providers(ort: Any, device: Device) -> Sequence[str | tuple[str, Mapping[str, str]]]:
+    if device.cuda_index is None:
+        return [CPU_PROVIDER]
+    preload_cuda_libraries(ort)
+    return [(CUDA_PROVIDER, {"device_id": str(device.cuda_index)}), CPU_PROVIDER]
+
+
+def _check_device(serving: Sequence[str], device: Device, name: str) -> None:
+    """ONNX Runtime falls back to the CPU in silence; we don't."""
+    wanted = CPU_PROVIDER if device.cuda_index is None else CUDA_PROVIDER
+    if not serving or serving[0] != wanted:
+        raise DeviceUnavailable(
+            f"{name}: asked for {device}, but ONNX Runtime serves it with {', '.join(serving) or 'nothing'}",
+            hint="see which CUDA and cuDNN libraries are missing, or use --device cpu",
+        )
+
+
+def _first_line(error: BaseException) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0] if lines else type(error).__name__
