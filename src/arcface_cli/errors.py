@@ -6,7 +6,7 @@ for the whole class.
 
     ArcfaceError
     ├── UsageError                       2  wrong flags; nothing was done
-    │   ├── InvalidThreshold, NoInputs, MissingFile, NotAFile
+    │   ├── InvalidSubjectName, InvalidThreshold, NoInputs, MissingFile, NotAFile
     ├── InputError                       3  one photograph could not be used
     │   ├── UnreadableImage, UnsupportedFormat, ImageTooLarge, ImageTooSmall, EmptyFile,
     │   │   PermissionDenied, NoSubject
@@ -47,6 +47,11 @@ class ArcfaceError(Exception):
 class UsageError(ArcfaceError):
     exit_status = 2
     code = "usage"
+
+
+class InvalidSubjectName(UsageError):
+    code = "invalid_subject_name"
+    default_hint = "give the person another name: rename the folder, or use --name or --manifest"
 
 
 class InvalidThreshold(UsageError):

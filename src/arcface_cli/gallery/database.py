@@ -1,0 +1,281 @@
+"""Connections to one gallery file, and what SQLite's errors mean to a user."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sqlite3
+import stat
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+from arcface_cli.errors import (
+    ArcfaceError,
+    GalleryDamaged,
+    GalleryLocked,
+    GalleryMissing,
+    GalleryNewer,
+    OutputError,
+)
+from arcface_cli.gallery import schema
+
+LOCK_TIMEOUT = 30.0
+"""Seconds to wait for another writer. A batch takes far less."""
+
+TEMPORARY_PREFIX = ".gallery-new-"
+RESTORE_HINT = "restore the folder from a backup, or enroll the photographs again into a new one with -g"
+
+_MAGIC = b"SQLite format 3\0"
+_MAX_VALUE_SIZE = 16 * 1024 * 1024  # bytes of one row or value: nothing of ours comes near it
+_OURS_TO_FIX = (sqlite3.ProgrammingError, sqlite3.InterfaceError, sqlite3.IntegrityError)
+_DAMAGE_CODES = frozenset(
+    {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_ERROR}
+    | {sqlite3.SQLITE_FORMAT, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_SCHEMA}
+)
+_ACCESS_CODES = frozenset({sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_CANTOPEN})
+
+
+@contextmanager
+def translated(path: Path, *, writing: bool) -> Iterator[None]:
+    """Turn what SQLite raises inside into one of our errors, naming the file; our own mistakes pass."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        meaning = _meaning(error, path, writing=writing)
+        if meaning is None:
+            raise
+        raise meaning from error
+
+
+def _meaning(error: sqlite3.Error, path: Path, *, writing: bool) -> ArcfaceError | None:
+    code = _primary_code(error)
+    if code is None or code in _DAMAGE_CODES:
+        return None if isinstance(error, _OURS_TO_FIX) else damaged(path, str(error))
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return GalleryLocked(f"{path}: another process is writing to this gallery")
+    if code == sqlite3.SQLITE_FULL:
+        return OutputError(f"{path}: the disk is full; nothing of this batch was stored")
+    if code != sqlite3.SQLITE_IOERR and code not in _ACCESS_CODES:
+        return None
+    if writing:
+        return OutputError(f"{path}: can't be written ({error}); nothing of this batch was stored")
+    return GalleryDamaged(f"{path}: can't be read ({error})", hint="check the disk and the permissions")
+
+
+def _primary_code(error: sqlite3.Error) -> int | None:
+    """SQLite's result code without its details; None for what Python found (text that isn't UTF-8)."""
+    code: int | None = getattr(error, "sqlite_errorcode", None)
+    return None if code is None else code & 0xFF
+
+
+def damaged(path: Path, reason: str) -> GalleryDamaged:
+    """The error for a gallery file that isn't as we wrote it."""
+    return GalleryDamaged(f"{path}: is damaged: {reason}", hint=RESTORE_HINT)
+
+
+@contextmanager
+def one_moment(connection: sqlite3.Connection, path: Path) -> Iterator[None]:
+    """All reads inside see the same state, whatever other processes commit meanwhile."""
+    with translated(path, writing=False), transaction(connection, "DEFERRED"):
+        yield
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection, kind: str = "IMMEDIATE") -> Iterator[None]:
+    """All or nothing: committed at the end, rolled back by whatever is raised, Ctrl-C as well."""
+    connection.execute(f"BEGIN {kind}")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+# --- opening --------------------------------------------------------------------------------
+
+
+def connect(path: Path, *, writable: bool, timeout: float = LOCK_TIMEOUT) -> sqlite3.Connection:
+    """Open and check a gallery file; an error names what is wrong with it.
+
+    timeout: seconds to wait for a lock. Raises GalleryMissing, GalleryDamaged, GalleryNewer, GalleryLocked,
+    and OutputError when it is to be written and can't be.
+    """
+    _check_file(path)
+    if writable:
+        _check_writable(path)
+    with translated(path, writing=writable):
+        connection = _connect_for(path, writable=writable, timeout=timeout)
+        try:
+            _configure(connection, writable=writable)
+            _check_format(connection, path)
+            _check_pages(connection, path)
+        except BaseException:
+            connection.close()
+            raise
+    return connection
+
+
+def _check_file(path: Path) -> None:
+    """Refuse what can't be a database before SQLite sees it: a pipe would block, an empty file pass."""
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise damaged(path, "it is no file")
+        with path.open("rb") as file:
+            head = file.read(100)
+    except FileNotFoundError:
+        raise GalleryMissing(f"{path.parent}: holds no gallery") from None
+    except NotADirectoryError:
+        raise GalleryMissing(
+            f"{path.parent}: is a file, not the folder of a gallery", hint="name a folder with -g"
+        ) from None
+    except OSError as error:
+        raise GalleryMissing(
+            f"{path}: can't be opened: {error.strerror}", hint="check the path and its permissions"
+        ) from error
+    if not head:
+        raise damaged(path, "it is empty")
+    if not head.startswith(_MAGIC):
+        raise damaged(path, "it is no SQLite database")
+
+
+def _check_writable(path: Path) -> None:
+    for place in (path, path.parent):
+        if not os.access(place, os.W_OK):
+            raise OutputError(
+                f"{place}: can't be written: no permission, or a read-only file system",
+                hint="make it writable for this user, or name another gallery with -g",
+            )
+
+
+def _connect_for(path: Path, *, writable: bool, timeout: float) -> sqlite3.Connection:
+    """Also in a folder that can't be written: there SQLite can't make the files that WAL mode needs.
+
+    Without a WAL left behind the file is whole, so it is read as one that nobody changes.
+    """
+    connection = _raw_connection(path, "mode=rw", timeout)
+    try:
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except sqlite3.OperationalError as error:
+        connection.close()
+        if writable or _primary_code(error) not in _ACCESS_CODES:
+            raise
+        if _has_wal(path):
+            raise GalleryDamaged(
+                f"{path}: has changes in {path.name}-wal that can't be read in a read-only folder",
+                hint="make the folder writable, or copy it to a place that is",
+            ) from error
+        return _raw_connection(path, "mode=ro&immutable=1", timeout)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _raw_connection(path: Path, query: str, timeout: float) -> sqlite3.Connection:
+    """A connection that begins transactions only when told; any bytes may stand in the path."""
+    uri = f"file:{quote(os.fsencode(path.absolute()))}?{query}"
+    connection = sqlite3.connect(uri, uri=True, timeout=timeout, isolation_level=None)
+    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MAX_VALUE_SIZE)
+    return connection
+
+
+def _has_wal(path: Path) -> bool:
+    wal = path.with_name(f"{path.name}-wal")
+    return wal.exists() and wal.stat().st_size > 0
+
+
+def _configure(connection: sqlite3.Connection, *, writable: bool) -> None:
+    for pragma in ("synchronous = FULL", "foreign_keys = ON", "trusted_schema = OFF", "cell_size_check = ON"):
+        connection.execute(f"PRAGMA {pragma}")
+    if not writable:
+        connection.execute("PRAGMA query_only = ON")
+        return
+    connection.execute("PRAGMA secure_delete = ON")  # a removed face must not linger in free pages
+    if connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
+        connection.execute("PRAGMA journal_mode = WAL")
+
+
+def _check_format(connection: sqlite3.Connection, path: Path) -> None:
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if application != schema.APPLICATION_ID:
+        raise damaged(path, "it is a database of another program")
+    if version > schema.FORMAT_VERSION:
+        raise GalleryNewer(
+            f"{path}: has gallery format {version}; this arcface reads up to {schema.FORMAT_VERSION}"
+        )
+    if version != schema.FORMAT_VERSION:
+        raise damaged(path, f"there is no gallery format {version}")
+    rows = connection.execute(
+        "SELECT type, name FROM sqlite_master WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
+    )
+    differing = schema.OBJECTS.symmetric_difference(rows.fetchall())
+    if differing:
+        kind, name = min(differing)
+        raise damaged(path, f"the {kind} {name!a} is missing or none of ours")
+
+
+def _check_pages(connection: sqlite3.Connection, path: Path) -> None:
+    """Some 0.1 s for 100,000 templates: cheap against writing into a broken file."""
+    problems = connection.execute("PRAGMA quick_check(1)").fetchall()
+    if problems != [("ok",)]:
+        raise damaged(path, " ".join(str(problems[0][0]).split()))
+
+
+# --- making ---------------------------------------------------------------------------------
+
+
+def create(path: Path, dimension: int, meta: Mapping[str, str]) -> None:
+    """Make the file whole under another name, then link it into place: it appears complete or not at all.
+
+    Readable by its owner only. Raises FileExistsError when the file is there, OutputError for the disk.
+    """
+    try:
+        with tempfile.TemporaryDirectory(prefix=TEMPORARY_PREFIX, dir=path.parent) as scratch:
+            temporary = Path(scratch) / path.name
+            temporary.touch(mode=0o600)
+            with translated(path, writing=True):
+                _fill(temporary, dimension, meta)
+            _sync(temporary)
+            _publish(temporary, path)
+            _sync(path.parent)
+    except FileExistsError:
+        raise
+    except OSError as error:
+        raise OutputError(f"{path}: can't be made: {error.strerror}") from error
+
+
+def _fill(path: Path, dimension: int, meta: Mapping[str, str]) -> None:
+    connection = _raw_connection(path, "mode=rw", LOCK_TIMEOUT)
+    try:
+        connection.execute(f"PRAGMA page_size = {schema.PAGE_SIZE}")
+        with transaction(connection):
+            for statement in schema.statements(dimension):
+                connection.execute(statement)
+            connection.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
+        connection.execute("PRAGMA journal_mode = WAL")
+    finally:
+        connection.close()
+
+
+def _publish(temporary: Path, path: Path) -> None:
+    """A link never replaces a file that somebody else has just made; a rename would."""
+    try:
+        os.link(temporary, path)
+    except OSError as error:
+        if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.EMLINK):
+            raise
+        temporary.rename(path)  # exFAT and some network file systems know no links
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,165 @@
+"""What goes into a gallery and what comes out: frozen, and checked when made."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from arcface_cli.errors import InvalidSubjectName
+from arcface_cli.faces import UNIT_NORM_TOLERANCE, DetectedFace, ModelFingerprint
+
+MAX_NAME_LENGTH = 255
+"""Characters of a subject's name, after normalisation."""
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_FORBIDDEN_CATEGORIES = frozenset({"Cc", "Cs", "Zl", "Zp"})
+
+
+def subject_name(text: str) -> str:
+    """Name of a subject in the one form that is stored: Unicode NFC, so that "é" is "é" however it was typed.
+
+    Raises InvalidSubjectName for a blank or overlong name, control characters, line breaks, and text that
+    is no text (bytes of a file name that aren't UTF-8).
+    """
+    name = unicodedata.normalize("NFC", text)
+    if not name.strip():
+        raise InvalidSubjectName("a subject's name can't be blank")
+    if len(name) > MAX_NAME_LENGTH:
+        raise InvalidSubjectName(
+            f"the name {name[:20]!r}... has {len(name)} characters: {MAX_NAME_LENGTH} is the most"
+        )
+    bad = next((c for c in name if unicodedata.category(c) in _FORBIDDEN_CATEGORIES), None)
+    if bad is not None:
+        raise InvalidSubjectName(f"the name {name!a} holds {bad!a}, which is a control character or no UTF-8")
+    return name
+
+
+def has_unit_length(features: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """(N,) whether each row of (N, D) features has norm 1 +- 1e-3; False for NaN."""
+    wide = features.astype(np.float64)
+    norms = np.sqrt(np.einsum("nd,nd->n", wide, wide))
+    return np.asarray(np.abs(norms - 1.0) <= UNIT_NORM_TOLERANCE)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NewTemplate:
+    """One face to enrol.
+
+    feature: (D,) float32 of unit length.  source_path: any bytes.  content_sha256: of the file, 64
+    hexadecimal digits.  image_width, image_height: pixels of the upright image.
+    """
+
+    subject: str
+    feature: NDArray[np.float32]
+    source_path: bytes
+    content_sha256: str
+    face: DetectedFace
+    detector: str
+    image_width: int
+    image_height: int
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "subject", subject_name(self.subject))
+        if self.feature.ndim != 1 or self.feature.dtype != np.float32:
+            raise ValueError(f"a feature needs float32 (D,), not {self.feature.dtype} {self.feature.shape}")
+        if not has_unit_length(self.feature[np.newaxis])[0]:
+            raise ValueError("a feature needs unit length and no NaN")
+        if not _SHA256.fullmatch(self.content_sha256):
+            raise ValueError(f"a SHA-256 has 64 hexadecimal digits, not {self.content_sha256!r}")
+        if self.image_width < 1 or self.image_height < 1:
+            raise ValueError(f"an image has pixels, not {self.image_width}x{self.image_height}")
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """The template was stored."""
+
+    template_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Duplicate:
+    """This face of this photograph is enrolled for this subject already: nothing was done."""
+
+    template_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class EnrolledElsewhere:
+    """This face of this photograph is enrolled as another subject: nothing was done."""
+
+    subject: str
+    template_id: int
+
+
+AddResult = Added | Duplicate | EnrolledElsewhere
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StoredTemplate:
+    """A template's provenance: all that is known about it but its feature. `created` is ISO 8601, UTC."""
+
+    template_id: int
+    subject: str
+    source_path: bytes
+    content_sha256: str
+    face: DetectedFace
+    detector: str
+    image_width: int
+    image_height: int
+    created: str
+
+
+@dataclass(frozen=True, slots=True)
+class SubjectSummary:
+    """An enrolled person; the times are ISO 8601, UTC, and None without templates."""
+
+    name: str
+    templates: int
+    first_enrolled: str | None
+    last_enrolled: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class GalleryStats:
+    """Size and origin of a gallery.
+
+    model, detector: names it was made with, for people.  detectors: those that its templates came through.
+    generation: grows with every change.  size: bytes on disk.
+    """
+
+    directory: Path
+    subjects: int
+    templates: int
+    generation: int
+    fingerprint: ModelFingerprint
+    model: str | None
+    detector: str | None
+    detectors: tuple[str, ...]
+    created: str
+    arcface_version: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Snapshot:
+    """All that a search needs, as it stood at one moment.
+
+    template_ids: (N,) int64, ascending.  features: (N, D) float32, unit rows.
+    subject_rows: (N,) int64, the place of each template's subject in `subjects`.
+    """
+
+    template_ids: NDArray[np.int64]
+    features: NDArray[np.float32]
+    subject_rows: NDArray[np.int64]
+    subjects: tuple[str, ...]
+    fingerprint: ModelFingerprint
+    generation: int
+
+    def __len__(self) -> int:
+        return len(self.template_ids)
