@@ -17,8 +17,9 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from arcface_cli.errors import UsageError, WeightsDamaged
 
+NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
 Similarity = Annotated[float, Field(ge=-1.0, le=1.0)]
 Rate = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -222,6 +223,33 @@ def _preprocessing(entry: _Fed) -> str:
     return f"{entry.colour},(x-{entry.mean:g})/{entry.scale:g}"
 
 
+@dataclass(frozen=True, slots=True)
+class Additions(Strict):
+    """What was imported. References may lead into the shipped catalogue."""
+
+    licence: tuple[Licence, ...] = ()
+    file: tuple[WeightFile, ...] = ()
+    detector: tuple[DetectorEntry, ...] = ()
+    recogniser: tuple[RecogniserEntry, ...] = ()
+    pack: tuple[PackEntry, ...] = ()
+
+    @property
+    def models(self) -> Iterator[DetectorEntry | RecogniserEntry]:
+        """Detectors, then recognisers."""
+        yield from self.detector
+        yield from self.recogniser
+
+    def merged(self, newer: Additions) -> Additions:
+        """Both; where a name is in both, the newer entry stands."""
+        return Additions(
+            licence=tuple({each.id: each for each in (*self.licence, *newer.licence)}.values()),
+            file=tuple({each.id: each for each in (*self.file, *newer.file)}.values()),
+            detector=tuple({each.name: each for each in (*self.detector, *newer.detector)}.values()),
+            recogniser=tuple({each.name: each for each in (*self.recogniser, *newer.recogniser)}.values()),
+            pack=tuple({each.name: each for each in (*self.pack, *newer.pack)}.values()),
+        )
+
+
 # --- the whole ------------------------------------------------------------------------------------
 
 
@@ -299,6 +327,12 @@ class Catalogue(Strict):
         return next((entry.name for entry in self.models if entry.file == file.id), file.id)
 
     @property
+    def names(self) -> set[str]:
+        """Every name that is taken: of packs, models and files."""
+        models = {entry.name for entry in (*self.models, *self.pack)}
+        return models | set(self._files)
+
+    @property
     def models(self) -> Iterator[DetectorEntry | RecogniserEntry]:
         """Detectors, then recognisers."""
         yield from self.detector
@@ -309,16 +343,16 @@ class Catalogue(Strict):
         """The sample photographs."""
         return tuple(file for file in self.file if file.kind == "sample")
 
-    def extended(self, addition: Catalogue) -> Catalogue:
-        """This catalogue, then the entries of another. Raises ValueError when a name is taken."""
-        licences = {licence.id: licence for licence in (*addition.licence, *self.licence)}
+    def extended(self, additions: Additions) -> Catalogue:
+        """This catalogue, then the additions. Raises ValueError when a name is taken or leads nowhere."""
+        licences = {licence.id: licence for licence in (*additions.licence, *self.licence)}
         return Catalogue(
-            detector_preference=(*self.detector_preference, *(entry.name for entry in addition.detector)),
+            detector_preference=(*self.detector_preference, *(each.name for each in additions.detector)),
             licence=tuple(licences.values()),
-            file=(*self.file, *addition.file),
-            detector=(*self.detector, *addition.detector),
-            recogniser=(*self.recogniser, *addition.recogniser),
-            pack=(*self.pack, *addition.pack),
+            file=(*self.file, *additions.file),
+            detector=(*self.detector, *additions.detector),
+            recogniser=(*self.recogniser, *additions.recogniser),
+            pack=(*self.pack, *additions.pack),
         )
 
 

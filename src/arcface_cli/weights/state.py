@@ -10,7 +10,7 @@ from typing import Literal
 from pydantic import TypeAdapter, ValidationError
 
 from arcface_cli.errors import WeightsDamaged
-from arcface_cli.weights.catalogue import Catalogue, Licence, Strict
+from arcface_cli.weights.catalogue import Additions, Licence, Strict
 from arcface_cli.weights.files import write_atomically
 
 
@@ -33,7 +33,7 @@ class StoreState(Strict):
     default: str | None = None
     chosen: bool = False
     accepted: tuple[Acceptance, ...] = ()
-    imported: Catalogue = field(default_factory=Catalogue)
+    imported: Additions = field(default_factory=Additions)
 
     def has_accepted(self, licence: Licence) -> bool:
         """Whether these very terms were accepted; a changed notice must be accepted anew."""
@@ -65,4 +65,6 @@ def read_state(path: Path) -> StoreState:
 
 def write_state(path: Path, state: StoreState) -> None:
     """Replace state.json as a whole."""
-    write_atomically(path, _adapter().dump_json(state, indent=2) + b"\n")
+    document = _adapter().dump_json(state, indent=2)
+    _adapter().validate_json(document)  # what couldn't be read again is never written
+    write_atomically(path, document + b"\n")

@@ -19,12 +19,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 from filelock import FileLock
 
 from arcface_cli.errors import ModelMissing, UsageError, WeightsDamaged
 from arcface_cli.weights.catalogue import (
+    Additions,
     Catalogue,
     DetectorEntry,
     Licence,
@@ -222,7 +223,7 @@ class WeightStore:
     def _default_name(self) -> str:
         default = self.state.default
         if default is None:
-            raise ModelMissing("no model is installed yet")
+            raise ModelMissing("no model pack is installed yet")
         return default
 
     def _sound_path(self, file: WeightFile, wanted: str) -> Path:
@@ -274,57 +275,66 @@ class WeightStore:
             lambda state: state if state.has_accepted(licence) else state.with_acceptance(acceptance)
         )
 
-    def record_import(self, addition: Catalogue) -> None:
-        """Add models of the user's own. Raises UsageError when a name of theirs is taken."""
-        for name in _names(addition):
-            if name in _names(self._shipped):
-                raise UsageError(f"{name}: the catalogue has a model of that name", hint=ANOTHER_NAME)
+    def record_import(self, additions: Additions) -> None:
+        """Add models of the user's own; one of the same name and the same file is described anew.
+
+        Raises UsageError when a name is taken by something else.
+        """
+        names = {each.name for each in additions.models} | {each.name for each in additions.pack}
+        for name in names & self._shipped.names:
+            raise UsageError(f"{name}: the catalogue has a model of that name", hint=ANOTHER_NAME)
 
         def added(state: StoreState) -> StoreState:
+            for name in _taken(state.imported, additions):
+                raise UsageError(f"{name}: another file was imported under that name", hint=ANOTHER_NAME)
+            merged = state.imported.merged(additions)
             try:
-                return replace(state, imported=state.imported.extended(addition))
+                known_models(self._shipped, merged)
             except ValueError as error:
                 raise UsageError(f"can't be imported: {error}", hint=ANOTHER_NAME) from error
+            return replace(state, imported=merged)
 
         self._change_state(added)
 
 
-def known_models(shipped: Catalogue, imported: Catalogue) -> Catalogue:
-    """Shipped entries, then imported ones.
+def _taken(before: Additions, new: Additions) -> list[str]:
+    """Names that stand for another file already."""
+    files = {file.id: file.sha256 for file in before.file}
+    models = {entry.name: entry.file for entry in before.models}
+    taken = [file.id for file in new.file if files.get(file.id, file.sha256) != file.sha256]
+    return taken + [entry.name for entry in new.models if models.get(entry.name, entry.file) != entry.file]
+
+
+def known_models(shipped: Catalogue, imported: Additions) -> Catalogue:
+    """Shipped entries, then imported ones. Raises ValueError when they don't fit together.
 
     A newer catalogue may ship a file or a name that was imported before: then the shipped one stands,
     and an imported model goes on under its own name with the shipped file.
     """
-    if not imported.file and not imported.licence:
+    if imported == Additions():
         return shipped
-    taken = _names(shipped)
-    file_ids: dict[str, str] = {}
-    for file in imported.file:
-        same = shipped.file_with_hash(file.sha256)
-        file_ids[file.id] = file.id if same is None else same.id
+    taken = shipped.names
+    same = {file.id: shipped.file_with_hash(file.sha256) for file in imported.file}
+    ids = {name: known.id for name, known in same.items() if known is not None}
+    kept_files = tuple(file for file in imported.file if file.id not in ids and file.id not in taken)
+    reachable = {file.id for file in (*shipped.file, *kept_files)}
+
+    def kept(entry: _Model) -> _Model | None:
+        file = ids.get(entry.file, entry.file)
+        return replace(entry, file=file) if entry.name not in taken and file in reachable else None
+
     return shipped.extended(
-        Catalogue(
+        Additions(
             licence=imported.licence,
-            file=tuple(
-                file for file in imported.file if file_ids[file.id] == file.id and file.id not in taken
-            ),
-            detector=tuple(
-                replace(entry, file=file_ids[entry.file])
-                for entry in imported.detector
-                if entry.name not in taken
-            ),
-            recogniser=tuple(
-                replace(entry, file=file_ids[entry.file])
-                for entry in imported.recogniser
-                if entry.name not in taken
-            ),
+            file=kept_files,
+            detector=tuple(entry for entry in map(kept, imported.detector) if entry is not None),
+            recogniser=tuple(entry for entry in map(kept, imported.recogniser) if entry is not None),
+            pack=tuple(pack for pack in imported.pack if pack.name not in taken),
         )
     )
 
 
-def _names(catalogue: Catalogue) -> set[str]:
-    models = {entry.name for entry in (*catalogue.models, *catalogue.pack)}
-    return models | {file.id for file in catalogue.file}
+_Model = TypeVar("_Model", DetectorEntry, RecogniserEntry)
 
 
 def _read_stamp(path: Path) -> object:
