@@ -7,6 +7,8 @@ decodes and, unlike cv2, refuses a file whose end is missing. It may open only t
 
 from __future__ import annotations
 
+import ctypes
+import functools
 import importlib
 import io
 import logging
@@ -81,7 +83,20 @@ def _open(data: bytes, kind: str, name: str) -> Image.Image:
     if kind == HEIF:
         return _open_heif(data, name)
     importlib.import_module(PLUGINS[kind])
+    if kind == "TIFF":
+        _silence_libtiff()
     return Image.open(io.BytesIO(data), formats=(kind,))
+
+
+@functools.cache
+def _silence_libtiff() -> None:
+    """Pillow silences libtiff's warnings but not its errors, which reach stderr and the exception alike."""
+    set_handler = getattr(
+        ctypes.CDLL(importlib.import_module("PIL._imaging").__file__), "TIFFSetErrorHandler", None
+    )
+    if set_handler is not None:  # None: linked into Pillow, out of reach
+        set_handler.argtypes, set_handler.restype = [ctypes.c_void_p], ctypes.c_void_p
+        set_handler(None)
 
 
 def _open_heif(data: bytes, name: str) -> Image.Image:
