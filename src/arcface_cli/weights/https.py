@@ -18,6 +18,8 @@ from arcface_cli.weights.progress import Progress
 
 CONNECT_TIMEOUT_S, READ_TIMEOUT_S = 10.0, 60.0
 ATTEMPTS_WITHOUT_GAIN = 2
+NETWORK_CHUNK = 1 << 16
+"""Bytes; a connection that breaks loses at most so many of what came."""
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
 
 
@@ -157,7 +159,7 @@ def _receive(
             digest.update(sink.read(min(CHUNK, offset - sink.tell())))
         done, limit = offset, SIZE_LIMIT if total is None else total
         progress.reached(done)
-        for chunk in response.iter_content(CHUNK):
+        for chunk in response.iter_content(NETWORK_CHUNK):
             done += len(chunk)
             if done > limit:
                 raise DownloadFailed(f"it serves more than {limit} bytes")
