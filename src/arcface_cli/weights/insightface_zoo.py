@@ -14,7 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+import requests
+
 from arcface_cli.errors import DownloadFailed, LicenceNotAccepted, ModelUnusable, RuntimeMissing
+from arcface_cli.weights.https import reason_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +84,7 @@ class InsightfaceZoo:
             with _kept_off_stdout():
                 return Path(self._storage.ensure_available("models", name, root=str(self._root)))
         except Exception as error:  # requests, zipfile, OSError, RuntimeError: whatever its download raises
-            reason = " ".join(str(error).split())[:200]
+            reason = _words(error)
             raise DownloadFailed(
                 f"{name}: insightface could not fetch it ({reason})",
                 hint="check the name and the network, or get the folder elsewhere and: arcface models import",
@@ -111,8 +114,7 @@ class InsightfaceZoo:
                     return _from_manifest(manifest.load_model_package(folder), file)
                 return _from_model(file, zoo.get_model(str(file)))
             except Exception as error:  # onnxruntime's and protobuf's exceptions share no base class
-                reason = " ".join(str(error).split())[:200]
-                raise ModelUnusable(f"{file}: insightface can't use it ({reason})") from error
+                raise ModelUnusable(f"{file}: insightface can't use it ({_words(error)})") from error
 
 
 def _from_manifest(package: Any, file: Path) -> ZooModel | None:  # noqa: ANN401
@@ -149,6 +151,13 @@ def _import(name: str) -> Any:  # noqa: ANN401
         raise RuntimeMissing(
             f"insightface can't be imported ({error})", hint="pip install 'arcface-cli[insightface]'"
         ) from error
+
+
+def _words(error: Exception) -> str:
+    """One short line of whatever was raised."""
+    if isinstance(error, requests.RequestException):
+        return reason_of(error)
+    return " ".join(str(error).split())[:200]
 
 
 @contextlib.contextmanager

@@ -472,7 +472,13 @@ def pull_via_insightface(
     zoo = InsightfaceZoo() if zoo is None else zoo
     folder, terms = _licensed_folder(store, name, accept, zoo, offline=offline)
     found: dict[str, str] = {}
-    for path in sorted(folder.rglob("*.onnx")):
+    paths = sorted(folder.rglob("*.onnx"))
+    if not paths:
+        raise DownloadFailed(
+            f"{folder}: no .onnx file in it",
+            hint="an earlier fetch broke: remove that folder and run this again",
+        )
+    for path in paths:
         imported = _import_from_zoo(store, name, folder, path, terms, zoo)
         if imported.model is not None:
             found[_kind_of(store, imported.model)] = imported.model

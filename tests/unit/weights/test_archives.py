@@ -58,9 +58,7 @@ def test_two_members_that_could_be_meant_are_not_guessed_between(tmp_path: Path,
 def test_a_hostile_name_writes_nothing_outside(tmp_path: Path, make: Make) -> None:
     inside = tmp_path / "in" / "side"
     inside.mkdir(parents=True)
-    archive = make(
-        inside / "archive", {"../../evil.onnx": b"evil", "/tmp/evil.onnx": b"evil", "a.onnx": b"face"}
-    )
+    archive = make(inside / "archive", {"../../evil.onnx": b"evil", "/evil.onnx": b"evil", "a.onnx": b"face"})
     extract_member(archive, "a.onnx", inside / "out", 4)
     extract_member(archive, "../../evil.onnx", inside / "out", 4)
     assert sorted(path.name for path in inside.iterdir()) == ["archive", "out"]

@@ -424,6 +424,12 @@ def test_offline_asks_insightface_for_nothing(store: WeightStore, package: Path)
         list(pull_via_insightface(store, "raccoon_s", YES, zoo=FakeZoo(package), offline=True))
 
 
+def test_a_folder_that_a_broken_fetch_left_empty_is_named(store: WeightStore, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DownloadFailed, match=r"empty: no \.onnx file in it"):
+        list(pull_via_insightface(store, "raccoon_s", YES, zoo=FakeZoo(tmp_path / "empty", here=True)))
+
+
 @pytest.mark.parametrize("name", ["../up", "a/b", ""])
 def test_a_package_name_is_no_path(store: WeightStore, package: Path, name: str) -> None:
     with pytest.raises(UsageError):
