@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -209,3 +211,34 @@ def test_false_positives_grow_with_the_gallery() -> None:
     assert fpir_of(1e-4, 10_000) == pytest.approx(1 - (1 - 1e-4) ** 10_000)
     assert fpir_of(3e-7, 10_000) == pytest.approx(0.003, rel=2e-3)
     assert fpir_of(1.0, 5) == 1.0
+
+
+def documented_rows(pattern: str) -> list[list[float]]:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "thresholds.md").read_text(encoding="utf-8")
+    rows = re.findall(pattern, page.replace("\u2212", "-").replace("*", ""), flags=re.MULTILINE)
+    return [[float(cell) for cell in row] for row in rows]
+
+
+def test_the_documented_conversions_are_those_of_the_program() -> None:
+    rows = documented_rows(r"^\| (-?[\d.]+) \| ([\d.]+) \| ([\d.]+) \| ([\d.]+)° \|$")
+    assert len(rows) == 15
+    for similarity, euclidean, sqeuclidean, angle in rows:
+        assert round(Metric.EUCLIDEAN.from_similarity(similarity), 4) == euclidean
+        assert round(Metric.SQEUCLIDEAN.from_similarity(similarity), 4) == sqeuclidean
+        assert round(Metric.ANGLE.from_similarity(similarity), 2) == angle
+
+
+def test_the_documented_thresholds_agree_with_their_distances() -> None:
+    rows = documented_rows(r"^\| 1e-\d(?: \(default\))? \| ([\d.]+) \| ([\d.]+) \| [\d.]+ % \|$")
+    assert len(rows) == 5
+    for similarity, euclidean in rows:
+        assert round(Metric.EUCLIDEAN.from_similarity(similarity), 4) == euclidean
+
+
+def test_the_documented_rates_of_a_search_follow_the_formula() -> None:
+    cell = r"(?:over )?([\d.]+) % \| "
+    rows = documented_rows(rf"^\| (1e-\d) \| {cell * 4}(?:over )?([\d.]+) % \|$")
+    assert len(rows) == 4
+    for fmr, *rates in rows:
+        for subjects, percent in zip((1, 10, 100, 1_000, 10_000), rates, strict=True):
+            assert 100 * fpir_of(fmr, subjects) == pytest.approx(percent, rel=6e-3)

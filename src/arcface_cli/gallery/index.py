@@ -18,7 +18,10 @@ SearchResult = tuple[NDArray[np.float32], NDArray[np.int64]]
 """similarities (M, k) float32 and template ids (M, k) int64; best first, ties by ascending id."""
 
 FAISS_FROM = 200_000
-"""Templates from which FAISS on a CPU makes up for the seconds that importing and filling it take."""
+"""Templates from which FAISS on a CPU pays for its import and its copy of the vectors.
+
+Two cores, 100,000 x 512: one probe 4 ms here and 9 ms there, 512 probes 0.54 s here and 0.24 s there.
+"""
 
 _SCORES_AT_ONCE = 16 * 1024 * 1024  # float32 scores held at a time: 64 MiB
 _PAIRS_AT_ONCE = 16 * 1024  # vector pairs multiplied in float64 at a time

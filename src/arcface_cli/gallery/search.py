@@ -71,7 +71,7 @@ class SubjectSearch:
             raise ValueError(f"k must be 1 or more, not {k}")
         if len(self) == 0:
             return [[] for _ in range(len(probes))]
-        if fusion is Fusion.MEAN:
+        if Fusion(fusion) is Fusion.MEAN:  # a plain "mean" must not be taken for MAX
             return self._by_mean(probes.features, k)
         return self._by_max(probes.features, k)
 

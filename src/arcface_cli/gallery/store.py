@@ -49,11 +49,10 @@ class Gallery:
     holds it for too long; those that write raise OutputError when the disk is full or read-only.
     """
 
-    def __init__(self, directory: Path, connection: sqlite3.Connection, *, writable: bool) -> None:
+    def __init__(self, directory: Path, connection: sqlite3.Connection) -> None:
         self.directory = directory
         self._path = directory / FILE_NAME
         self._connection = connection
-        self._writable = writable
         self._meta = reading.meta(connection, self._path)
         self.fingerprint = reading.fingerprint(self._meta, self._path)
 
@@ -69,7 +68,7 @@ class Gallery:
         connection = database.connect(directory / FILE_NAME, writable=writable, timeout=timeout)
         try:
             with database.translated(directory / FILE_NAME, writing=False):
-                return cls(directory, connection, writable=writable)
+                return cls(directory, connection)
         except BaseException:
             connection.close()
             raise

@@ -96,6 +96,7 @@ def test_mean_and_max_can_disagree() -> None:
     search = SubjectSearch(snapshot)
     probe = batch(axes[:1])
     assert search.search_subjects(probe, 1, Fusion.MAX)[0][0].subject == "s0"
+    assert search.search_subjects(probe, 1, "mean") == search.search_subjects(probe, 1, Fusion.MEAN)
     (best,) = search.search_subjects(probe, 1, Fusion.MEAN)[0]
     assert best.subject == "s1"
     assert best.similarity == pytest.approx(np.sqrt(0.5), abs=1e-6)

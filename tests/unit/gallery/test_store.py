@@ -374,7 +374,7 @@ def test_a_full_disk_loses_nothing_that_was_stored(gallery: Gallery) -> None:
     connection = database.connect(path, writable=True)
     (pages,) = connection.execute("PRAGMA page_count").fetchone()
     connection.execute(f"PRAGMA max_page_count = {pages + 1}")
-    with Gallery(gallery.directory, connection, writable=True) as full:
+    with Gallery(gallery.directory, connection) as full:
         with pytest.raises(OutputError, match="the disk is full"):
             full.add([entry(content=f"p{i}", source_path=b"x" * 900) for i in range(200)])
         assert full.stats().templates == 1
