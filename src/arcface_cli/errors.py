@@ -6,10 +6,11 @@ for the whole class.
 
     ArcfaceError
     ├── UsageError                       2  wrong flags; nothing was done
-    │   ├── InvalidSubjectName, InvalidThreshold, NoInputs, MissingFile, NotAFile
+    │   ├── InvalidSubjectName, InvalidThreshold, NoInputs, MissingFile, NotAFile,
+    │   │   NoSubject
     ├── InputError                       3  one photograph could not be used
     │   ├── UnreadableImage, UnsupportedFormat, ImageTooLarge, ImageTooSmall, EmptyFile,
-    │   │   PermissionDenied, NoSubject
+    │   │   PermissionDenied
     │   ├── DuplicatePhoto, EnrolledAsAnother
     │   └── FaceError                    4  a photograph without the face that was needed
     │       ├── NoFace, SeveralFaces, FaceTooSmall, DegenerateLandmarks, UnusableFeature
@@ -71,6 +72,12 @@ class NotAFile(UsageError):
     code = "not_a_file"
 
 
+class NoSubject(UsageError):
+    """A photograph to enroll that nothing gives a name to."""
+
+    code = "no_subject"
+
+
 # --- 3: one photograph could not be used ------------------------------------------------------
 
 
@@ -105,10 +112,6 @@ class EmptyFile(InputError):
 class PermissionDenied(InputError):
     code = "permission_denied"
     default_hint = "make it readable for this user"
-
-
-class NoSubject(InputError):
-    code = "no_subject"
 
 
 class DuplicatePhoto(InputError):

@@ -1,0 +1,123 @@
+"""The `arcface` command: its verbs, and the one place where errors become words and exit statuses."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from arcface_cli import __version__
+from arcface_cli.cli.commands import align, config, demo, embed, enroll, gallery, identify, models, schema, verify
+from arcface_cli.cli.console import say, say_error
+from arcface_cli.errors import BUG_STATUS, INTERRUPTED_STATUS, ArcfaceError, OutputError
+
+ClickException = typer.BadParameter.__mro__[2]
+"""Base of Typer's own complaints about the command line, wherever this Typer keeps it."""
+
+EPILOG = "Exit statuses: 0 yes or done, 1 no, 2 usage, 3 some inputs unusable, 4 no face, 5 machine, 6 gallery, 7 output."
+
+app = typer.Typer(
+    name="arcface",
+    no_args_is_help=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+VERBS, KEEP, SETUP = "Verbs", "Galleries and weights", "Around it"
+app.command("align", rich_help_panel=VERBS)(align.align)
+app.command("embed", rich_help_panel=VERBS)(embed.embed)
+app.command("enroll", rich_help_panel=VERBS)(enroll.enroll)
+app.command("identify", rich_help_panel=VERBS)(identify.identify)
+app.command("verify", rich_help_panel=VERBS)(verify.verify)
+app.add_typer(gallery.app, name="gallery", rich_help_panel=KEEP)
+app.add_typer(models.app, name="models", rich_help_panel=KEEP)
+app.command("demo", rich_help_panel=SETUP)(demo.demo)
+app.add_typer(config.app, name="config", rich_help_panel=SETUP)
+app.command("schema", rich_help_panel=SETUP)(schema.schema)
+
+
+def _show_version(value: bool) -> None:
+    if value:
+        typer.echo(f"arcface {__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True, epilog=EPILOG)
+def root(
+    context: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Face recognition from a shell: photographs in, names out, and an honest "unknown".
+
+    Begin with: [bold]arcface demo[/bold]
+    """
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+def main() -> None:
+    """Run the command line of this process, and end it with the documented status."""
+    status = run(sys.argv[1:])
+    with contextlib.suppress(OSError, ValueError):
+        sys.stdout.flush()
+    sys.exit(status)
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command line and return its exit status. Whatever goes wrong is one line on stderr."""
+    try:
+        status = app(args=arguments, prog_name="arcface", standalone_mode=False)
+    except ArcfaceError as error:
+        say_error(error)
+        return error.exit_status
+    except (KeyboardInterrupt, typer.Abort):
+        say("interrupted; what was committed stays, run it again to go on")
+        return INTERRUPTED_STATUS
+    except BrokenPipeError:
+        return _end_quietly()
+    except ClickException as error:
+        return _say_usage(error)
+    except Exception as error:
+        return _say_bug(error, arguments)
+    return status if isinstance(status, int) else 0
+
+
+def _say_usage(error: Exception) -> int:
+    """Typer's complaint, on one line."""
+    message = getattr(error, "format_message", lambda: str(error))()
+    context = getattr(error, "ctx", None)
+    path = "arcface" if context is None else context.command_path
+    say(f"{message.rstrip('.')}; see {path} --help")
+    return 2
+
+
+def _end_quietly() -> int:
+    """The reader of our output has gone (| head): nobody is left to tell, and nothing went wrong."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
+
+
+def _say_bug(error: Exception, arguments: list[str]) -> int:
+    if isinstance(error, OSError) and error.errno is not None:
+        say_error(OutputError(f"the operating system refused: {error}"))
+        return OutputError.exit_status
+    say(
+        f"a bug of ours: {type(error).__name__}: {error}; nothing enrolled was lost; "
+        "run it again with -vv and report what it prints"
+    )
+    if "-vv" in arguments or "-vvv" in arguments:
+        import traceback
+
+        traceback.print_exc()
+    return BUG_STATUS
+
+
+if __name__ == "__main__":
+    main()

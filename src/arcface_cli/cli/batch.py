@@ -1,0 +1,125 @@
+"""Running a verb over its inputs: records to their sink, words to people, a status in the end."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from arcface_cli.cli.console import data_stream, is_terminal, say, say_error, wants_color
+from arcface_cli.cli.tally import Tally
+from arcface_cli.faces import Done, Failed, Outcome, Skipped
+from arcface_cli.inputs.photo import Photo
+from arcface_cli.output.files import telling_output, whole_file
+from arcface_cli.output.sinks import Sink, make_sink
+from arcface_cli.settings import Format, Settings
+
+if TYPE_CHECKING:
+    from arcface_cli.output.records import Record
+
+SUFFIX_FORMATS: dict[str, Format] = {
+    ".json": "json", ".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".tsv": "tsv", ".npz": "npz",
+    ".txt": "table",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where records go and in which form. command: names the columns; dimension: of features, if any."""
+
+    command: str
+    settings: Settings
+    output: Path | None = None
+    dimension: int | None = None
+
+    @property
+    def format(self) -> Format:
+        """What was asked for, else what the file's suffix says, else what suits the reader."""
+        if self.settings.format is not None:
+            return self.settings.format
+        if self.output is not None:
+            return SUFFIX_FORMATS.get(self.output.suffix.lower(), "jsonl")
+        return "table" if is_terminal() else "jsonl"
+
+
+@dataclass(slots=True)
+class Batch:
+    """One run of a verb over many inputs."""
+
+    settings: Settings
+    fail_fast: bool = False
+    tally: Tally = field(default_factory=Tally)
+    started: float = field(default_factory=time.monotonic)
+
+    def run(
+        self,
+        sink: Sink,
+        results: Iterable[tuple[Photo, Outcome[Any]]],
+        record_of: Callable[[Photo, Outcome[Any]], Record],
+    ) -> None:
+        """Write the record of every result; tell of those that are no success."""
+        with contextlib.closing(_as_generator(results)) as stream, self._progress() as advance:
+            for photo, outcome in stream:
+                record = record_of(photo, outcome)
+                with telling_output("the output"):
+                    sink.write(record)
+                self._count(photo, outcome, record)
+                advance(self.tally)
+                if self.fail_fast and isinstance(outcome, Failed):
+                    say("stopped at the first failure, as --fail-fast asks")
+                    return
+
+    def finish(self, command: str) -> None:
+        """The summary line, where there is more than one input to sum up."""
+        if self.tally.total != 1 and not self.settings.quiet:
+            say(self.tally.summary(command, time.monotonic() - self.started))
+
+    def _count(self, photo: Photo, outcome: Outcome[Any], record: Record) -> None:
+        match outcome:
+            case Done():
+                self.tally.done += 1
+                self.tally.faces += len(record.get("faces", ()))
+                self.tally.matches += any(face.get("decision") == "match" for face in record.get("faces", ()))
+                return
+            case Skipped(reason):
+                self.tally.add_skipped(reason, named=photo.named)
+            case Failed(reason):
+                self.tally.add_failed(reason, named=photo.named)
+        if not self.settings.quiet:
+            say_error(reason)
+
+    def _progress(self) -> contextlib.AbstractContextManager[Callable[[Tally], None]]:
+        from arcface_cli.cli.progress import batch_progress
+
+        return batch_progress(shown=not (self.settings.quiet or self.settings.no_progress))
+
+
+@contextlib.contextmanager
+def open_sink(target: Target) -> Iterator[Sink]:
+    """A sink on stdout, or on a file that appears only when the block ends well."""
+    with contextlib.ExitStack() as stack:
+        if target.output is None:
+            stream, terminal = stack.enter_context(data_stream()), is_terminal()
+        else:
+            # What native libraries print must not reach stdout in this case either.
+            stack.enter_context(data_stream())
+            stream, terminal = stack.enter_context(whole_file(target.output)), False
+        sink = make_sink(
+            target.format,
+            stream,
+            target.command,
+            dimension=target.dimension,
+            width=None if terminal else 160,
+            color=terminal and wants_color(),
+        )
+        yield sink
+        with telling_output("the output"):
+            sink.close()
+
+
+def _as_generator(results: Iterable[tuple[Photo, Outcome[Any]]]) -> Iterator[tuple[Photo, Outcome[Any]]]:
+    """A generator, so that leaving early closes everything behind it."""
+    yield from results

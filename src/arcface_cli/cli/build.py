@@ -1,0 +1,277 @@
+"""The composition root: settings -> ready parts. Everything heavy is imported here, when it is needed."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain, islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from arcface_cli import __version__
+from arcface_cli.cli.console import say
+from arcface_cli.errors import NoInputs, NoOperatingPoint, RuntimeMissing, UsageError
+from arcface_cli.settings import LoadedSettings, Settings, available_cores, load_settings
+
+if TYPE_CHECKING:
+    from arcface_cli.decision import OperatingPoint
+    from arcface_cli.detection.detector import Detector
+    from arcface_cli.imaging.blob import PixelScaling
+    from arcface_cli.inputs.photo import Photo
+    from arcface_cli.output.records import Run
+    from arcface_cli.pipeline import PhotoOutcome, Stages
+    from arcface_cli.recognition.recogniser import Recogniser
+    from arcface_cli.runtime.devices import Device
+    from arcface_cli.runtime.sessions import Session, SessionOptions
+    from arcface_cli.weights.catalogue import DetectorEntry, RecogniserEntry
+    from arcface_cli.weights.store import InstalledDetector, InstalledRecogniser, WeightStore
+
+
+def settings_from(params: dict[str, Any]) -> LoadedSettings:
+    """Settings from the parameters of a command; --json stands for --format json."""
+    options = {name: value for name, value in params.items() if name in Settings.model_fields}
+    if params.get("json"):
+        if options.get("format") not in (None, "json"):
+            raise UsageError(f"--json and --format {options['format']} contradict each other", hint="give one")
+        options["format"] = "json"
+    return load_settings(options)
+
+
+def store(settings: Settings) -> WeightStore:
+    """The models folder."""
+    from arcface_cli.weights.store import WeightStore
+
+    return WeightStore(settings.models_dir)
+
+
+# --- inputs -----------------------------------------------------------------------------------------
+
+
+def photos(params: dict[str, Any]) -> Iterator[Photo]:
+    """The photographs that PATH..., --recursive, --files-from and --null name. Raises NoInputs for none."""
+    from arcface_cli.inputs.folders import photos as found
+    from arcface_cli.inputs.lists import listed
+
+    paths: Sequence[str] = params.get("paths") or ()
+    files_from: Path | None = params.get("files_from")
+    if not paths and files_from is None:
+        raise NoInputs("no photograph was named", hint="name photographs or folders, or use --files-from")
+    if files_from is None:
+        return found(paths, recursive=params.get("recursive", False), stdin=sys.stdin.buffer)
+    if str(files_from) == "-" and "-" in paths:
+        raise UsageError("- can't be a photograph and the list of photographs at once", hint="name one of them")
+    named = found(paths, recursive=params.get("recursive", False), stdin=sys.stdin.buffer)
+    return chain(named, listed(_list_stream(files_from), null=params.get("null", False)))
+
+
+def people(params: dict[str, Any]) -> Iterator[Photo]:
+    """The photographs to enroll, each with its subject: from folders, --manifest or --name."""
+    from arcface_cli.inputs import folders, lists
+    from arcface_cli.workflows.enroll import with_subject
+
+    paths: Sequence[str] = params.get("paths") or ()
+    manifest: Path | None = params["manifest"]
+    name: str | None = params["name"]
+    if manifest is not None and (paths or name is not None):
+        raise UsageError("--manifest says who is where, so it goes with no PATH and no --name", hint="give one")
+    if manifest is not None:
+        return with_subject(lists.manifest(manifest), None)
+    if not paths:
+        raise NoInputs("nobody to enroll was named", hint="name a folder of people, or --name NAME photo.jpg")
+    if name is None:
+        return with_subject(folders.people(paths), None)
+    found = folders.photos(paths, recursive=params["recursive"], stdin=sys.stdin.buffer)
+    return with_subject(found, name)
+
+
+def _list_stream(path: Path) -> Any:
+    from arcface_cli.inputs.photo import opening_failed
+
+    if str(path) == "-":
+        return sys.stdin.buffer
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise opening_failed(error, str(path).encode(errors="surrogateescape"), f"--files-from {path}") from error
+
+
+# --- parts ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Workshop:
+    """Parts that are ready for work, and what a record says of them."""
+
+    stages: Stages
+    run: Run
+    workers: int
+    photos: Iterator[Photo]
+
+    def results(self) -> Iterator[PhotoOutcome]:
+        """Every photograph through the stages, in order."""
+        from arcface_cli.pipeline import process
+
+        return process(self.photos, self.stages, self.workers)
+
+
+def workshop(
+    command: str, settings: Settings, photos: Iterator[Photo], *, recognise: bool, faces: str, verbosity: int
+) -> Workshop:
+    """Load the networks that a verb needs. faces: which ones count unless the user says otherwise.
+
+    A single photograph gets all cores for itself; several share them, one core each.
+    """
+    from arcface_cli.detection.selection import FaceChoice
+    from arcface_cli.imaging.geometry import limit_threads
+    from arcface_cli.output.records import Run
+    from arcface_cli.pipeline import Stages
+    from arcface_cli.runtime.devices import choose_device
+    from arcface_cli.runtime.sessions import SessionOptions
+
+    weights = store(settings)
+    model = weights.resolve(settings.model, settings.detector) if recognise else None
+    found = weights.resolve_detector(settings.detector, settings.model) if model is None else model.detector
+    choice = choose_device(settings.device)
+    if choice.remark is not None and not settings.quiet:
+        say(choice.remark)
+    cores = settings.jobs if settings.jobs is not None else available_cores()
+    ahead = list(islice(photos, cores))
+    workers = max(1, min(cores, len(ahead)))
+    options = SessionOptions(choice.device, threads=max(1, cores // workers), chatty=verbosity >= 2)
+    limit_threads(options.threads)
+    stages = Stages(
+        detector=detector(found, settings, options),
+        recogniser=None if model is None else recogniser(model.recogniser, settings, options),
+        choice=FaceChoice(faces if settings.faces is None else settings.faces),
+        min_face=settings.min_face,
+    )
+    name = None if model is None else model.name
+    run = Run(command, __version__, name, found.entry.name, str(choice.device), settings.precision)
+    return Workshop(stages, run, workers, chain(ahead, photos))
+
+
+def detector(installed: InstalledDetector, settings: Settings, options: SessionOptions) -> Detector:
+    """A detector ready to run."""
+    from arcface_cli.detection.detector import FAMILIES, NetworkDetector
+    from arcface_cli.runtime.networks import Precision, Rewrite, open_network
+
+    entry = installed.entry
+    if entry.family == "insightface":
+        return _borrowed_detector(installed, settings, options.device)
+    free = entry.size == "rewritable"
+    rewrite = Rewrite(batch=free and entry.batch == "rewritable", spatial=free)
+    network = open_network(installed.path, rewrite, Precision(settings.precision), options)
+    family = FAMILIES[entry.family]
+    return NetworkDetector(entry.name, network, family, scaling_of(entry), min_score=settings.det_score)
+
+
+def _borrowed_detector(installed: InstalledDetector, settings: Settings, device: Device) -> Detector:
+    from arcface_cli.detection.borrowed import BorrowedDetector
+
+    return BorrowedDetector(installed.entry.name, installed.path, device.cuda_index, settings.det_score)
+
+
+def recogniser(installed: InstalledRecogniser, settings: Settings, options: SessionOptions) -> Recogniser:
+    """A recogniser ready to run, with the fingerprint of its templates."""
+    from arcface_cli.alignment import ALIGNMENT_VERSION
+    from arcface_cli.faces import ModelFingerprint
+    from arcface_cli.recognition.recogniser import Recogniser
+
+    entry = installed.entry
+    fingerprint = ModelFingerprint(
+        installed.sha256, entry.preprocessing, ALIGNMENT_VERSION, entry.dimension, settings.flip
+    )
+    batch = 1 if entry.batch == "fixed" else settings.batch
+    network = recogniser_network(entry, installed.path, settings, options)
+    return Recogniser(network, scaling_of(entry), fingerprint, batch=batch)
+
+
+def recogniser_network(
+    entry: RecogniserEntry, path: Path, settings: Settings, options: SessionOptions
+) -> Session:
+    """The session of a recogniser, its batch made free where the catalogue says it can be."""
+    from arcface_cli.runtime.networks import Precision, Rewrite, open_network
+
+    return open_network(path, Rewrite(batch=entry.batch == "rewritable"), Precision(settings.precision), options)
+
+
+def scaling_of(entry: DetectorEntry | RecogniserEntry) -> PixelScaling:
+    """How the catalogue says that pixels are fed."""
+    from arcface_cli.imaging.blob import PixelScaling
+
+    return PixelScaling(entry.colour == "rgb", entry.mean, entry.scale)
+
+
+def feature_dimension(settings: Settings) -> int:
+    """D of the features that the settings' model makes."""
+    return store(settings).resolve(settings.model, settings.detector).recogniser.entry.dimension
+
+
+def require_recogniser(stages: Stages) -> Recogniser:
+    """The recogniser of a workshop that was built with one."""
+    if stages.recogniser is None:
+        raise ValueError("this verb needs a recogniser")
+    return stages.recogniser
+
+
+# --- decisions --------------------------------------------------------------------------------------
+
+
+def operating_point(loaded: LoadedSettings) -> OperatingPoint:
+    """The user's threshold, else the catalogue's for the model, with what is known about it.
+
+    Raises InvalidThreshold, and NoOperatingPoint when nobody has measured one for the model.
+    """
+    from arcface_cli.decision import Metric, OperatingPoint, similarity_threshold
+
+    values = loaded.values
+    metric = None if values.metric is None else Metric(values.metric)
+    given = similarity_threshold(values.threshold, values.max_distance, metric)
+    if given is not None:
+        spoken = "threshold" if values.threshold is not None else "max_distance"
+        return OperatingPoint(given, loaded.origins[spoken])
+    entry = store(values).resolve(values.model, values.detector).recogniser.entry
+    point = catalogue_point(entry)
+    if point is None:
+        raise NoOperatingPoint(
+            f"no error rate has been measured for {entry.name}, so there is no threshold to go by",
+            hint="give one with --threshold S, measured on your own photographs: see docs/thresholds.md",
+        )
+    return point
+
+
+def stated_point(settings: Settings, model: str | None) -> OperatingPoint | None:
+    """The catalogue's default threshold for the model that a gallery names, or None."""
+    catalogue = store(settings).catalogue
+    pack = None if model is None else catalogue.find_pack(model)
+    entry = None if model is None else catalogue.find_recogniser(model if pack is None else pack.recogniser)
+    return None if entry is None else catalogue_point(entry)
+
+
+def catalogue_point(entry: RecogniserEntry) -> OperatingPoint | None:
+    """The operating point that the catalogue states for a recogniser, or None where nobody measured one."""
+    from arcface_cli.decision import OperatingPoint
+
+    stated = entry.default_threshold
+    if stated is None:
+        return None
+    return OperatingPoint(
+        stated.similarity,
+        "catalogue",
+        fmr=stated.fmr,
+        impostor_comparisons=stated.impostor_comparisons,
+        data=stated.data,
+        model=entry.name,
+    )
+
+
+def index_factory(device: str) -> Callable[..., Any]:
+    """Builds the search index where the networks run. Raises RuntimeMissing without faiss."""
+    from importlib.util import find_spec
+
+    if find_spec("faiss") is None:
+        raise RuntimeMissing("faiss is not installed")
+    from arcface_cli.gallery.index import build_index
+
+    return lambda vectors, ids: build_index(vectors, ids, device)

@@ -1,0 +1,52 @@
+"""`arcface embed`."""
+
+from __future__ import annotations
+
+import typer
+
+from arcface_cli.cli import options
+
+
+def embed(
+    context: typer.Context,
+    paths: options.Inputs = None,
+    recursive: options.Recursive = False,
+    files_from: options.FilesFrom = None,
+    null: options.Null = False,
+    model: options.Model = None,
+    detector: options.Detector = None,
+    device: options.Device = None,
+    precision: options.Precision = None,
+    flip: options.Flip = None,
+    faces: options.FaceChoice = None,
+    min_face: options.MinFace = None,
+    det_score: options.DetScore = None,
+    output: options.OutputFile = None,
+    format: options.OutputFormat = None,  # noqa: A002
+    json: options.AsJson = False,
+    batch: options.Batch = None,
+    jobs: options.Jobs = None,
+    fail_fast: options.FailFast = False,
+    no_progress: options.NoProgress = None,
+    quiet: options.Quiet = None,
+    verbose: options.Verbose = 0,
+) -> int:
+    """Turn every face into a feature: a vector of unit length, comparable by inner product.
+
+    Formats: jsonl, json, csv, tsv and npz (by -f, or by the suffix of -o); a table shows no vectors.
+
+    Example: [bold]arcface embed -r ./people/ -o features.npz[/bold]
+    """
+    from arcface_cli.cli import build
+    from arcface_cli.cli.batch import Batch, Target, open_sink
+    from arcface_cli.output import records
+
+    settings = build.settings_from(context.params).values
+    photos = build.photos(context.params)
+    dimension = build.feature_dimension(settings)
+    work = Batch(settings, fail_fast)
+    with open_sink(Target("embed", settings, output, dimension)) as sink:
+        shop = build.workshop("embed", settings, photos, recognise=True, faces="all", verbosity=verbose)
+        work.run(sink, shop.results(), lambda *result: records.embedded(shop.run, *result, sink.features))
+    work.finish("embed")
+    return work.tally.status()

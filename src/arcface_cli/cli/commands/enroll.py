@@ -1,0 +1,62 @@
+"""`arcface enroll`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from arcface_cli.cli import options
+
+
+def enroll(
+    context: typer.Context,
+    paths: options.Inputs = None,
+    name: Annotated[
+        str | None, typer.Option(help="The person on all these photographs.", metavar="NAME")
+    ] = None,
+    manifest: Annotated[
+        Path | None, typer.Option(help="CSV with columns file,person (or JSON Lines).", metavar="FILE")
+    ] = None,
+    recursive: options.Recursive = False,
+    gallery: options.Gallery = None,
+    model: options.Model = None,
+    detector: options.Detector = None,
+    device: options.Device = None,
+    precision: options.Precision = None,
+    flip: options.Flip = None,
+    faces: options.FaceChoice = None,
+    min_face: options.MinFace = None,
+    det_score: options.DetScore = None,
+    output: options.OutputFile = None,
+    format: options.OutputFormat = None,  # noqa: A002
+    json: options.AsJson = False,
+    batch: options.Batch = None,
+    jobs: options.Jobs = None,
+    dry_run: options.DryRun = False,
+    fail_fast: options.FailFast = False,
+    no_progress: options.NoProgress = None,
+    quiet: options.Quiet = None,
+    verbose: options.Verbose = 0,
+) -> int:
+    """Put known people into the gallery: a folder a person (folders inside belong to them), or --name.
+
+    A photograph needs exactly one face (see --faces). One that is enrolled already is left alone.
+
+    Example: [bold]arcface enroll ./people/[/bold]
+    """
+    from arcface_cli.cli import build
+    from arcface_cli.cli.batch import Batch, Target, open_sink
+    from arcface_cli.cli.galleries import enrolment
+    from arcface_cli.output import records
+
+    settings = build.settings_from(context.params).values
+    photos = build.people(context.params)
+    work = Batch(settings, fail_fast)
+    with open_sink(Target("enroll", settings, output)) as sink:
+        shop = build.workshop("enroll", settings, photos, recognise=True, faces="one", verbosity=verbose)
+        with enrolment(settings, shop, dry_run=dry_run) as results:
+            work.run(sink, results, lambda *result: records.enrolled(shop.run, *result))
+    work.finish("enroll")
+    return work.tally.status()

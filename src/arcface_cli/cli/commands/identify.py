@@ -1,0 +1,68 @@
+"""`arcface identify`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from arcface_cli.cli import options
+
+
+def identify(
+    context: typer.Context,
+    paths: options.Inputs = None,
+    recursive: options.Recursive = False,
+    files_from: options.FilesFrom = None,
+    null: options.Null = False,
+    exists: Annotated[
+        bool, typer.Option("--exists", "-e", help="Status 0 if an enrolled person was found, 1 if not.")
+    ] = False,
+    gallery: options.Gallery = None,
+    threshold: options.Threshold = None,
+    max_distance: options.MaxDistance = None,
+    metric: options.Metric = None,
+    margin: options.Margin = None,
+    top: options.Top = None,
+    fusion: options.FusionRule = None,
+    model: options.Model = None,
+    detector: options.Detector = None,
+    device: options.Device = None,
+    precision: options.Precision = None,
+    flip: options.Flip = None,
+    faces: options.FaceChoice = None,
+    min_face: options.MinFace = None,
+    det_score: options.DetScore = None,
+    output: options.OutputFile = None,
+    format: options.OutputFormat = None,  # noqa: A002
+    json: options.AsJson = False,
+    batch: options.Batch = None,
+    jobs: options.Jobs = None,
+    fail_fast: options.FailFast = False,
+    no_progress: options.NoProgress = None,
+    quiet: options.Quiet = None,
+    verbose: options.Verbose = 0,
+) -> int:
+    """Say who is on each photograph: for every face a match, unknown, or ambiguous.
+
+    A face is named when the similarity reaches the threshold and leads the runner-up by --margin.
+
+    Example: [bold]arcface identify photo.jpg[/bold]
+    """
+    from arcface_cli.cli import build
+    from arcface_cli.cli.batch import Batch, Target, open_sink
+    from arcface_cli.cli.galleries import identification
+    from arcface_cli.output import records
+
+    loaded = build.settings_from(context.params)
+    settings, photos = loaded.values, build.photos(context.params)
+    point = build.operating_point(loaded)
+    work = Batch(settings, fail_fast)
+    with open_sink(Target("identify", settings, output)) as sink:
+        shop = build.workshop("identify", settings, photos, recognise=True, faces="all", verbosity=verbose)
+        results = identification(settings, shop, point)
+        work.run(
+            sink, results, lambda *result: records.identified(shop.run, *result, point, settings.top)
+        )
+    work.finish("identify")
+    return work.tally.status(exists=exists)

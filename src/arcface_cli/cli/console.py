@@ -1,0 +1,86 @@
+"""The two streams: stdout carries data and nothing else; everything said to people goes to stderr."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from arcface_cli.errors import ArcfaceError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+STDOUT, STDERR = 1, 2
+
+
+@contextlib.contextmanager
+def data_stream() -> Iterator[BinaryIO]:
+    """Our own way to stdout, while file descriptor 1 leads to stderr: native libraries print there.
+
+    Where stdout is no file (in a test that captures it), it is used as it is.
+    """
+    sys.stdout.flush()
+    if not _is_real_stdout():
+        yield sys.stdout.buffer
+        return
+    saved = os.dup(STDOUT)
+    os.dup2(STDERR, STDOUT)
+    try:
+        with os.fdopen(os.dup(saved), "wb") as stream:
+            yield stream
+    finally:
+        sys.stdout.flush()
+        os.dup2(saved, STDOUT)
+        os.close(saved)
+
+
+def _is_real_stdout() -> bool:
+    try:
+        return sys.stdout.fileno() == STDOUT
+    except (OSError, ValueError, AttributeError):
+        return False
+
+
+def say(text: str) -> None:
+    """One line to people. What can't be written there is nothing we could tell anybody."""
+    with contextlib.suppress(OSError, ValueError):
+        print(f"arcface: {' '.join(text.split())}", file=sys.stderr, flush=True)  # noqa: T201
+
+
+def say_error(error: ArcfaceError) -> None:
+    """What, why and the next step, on one line."""
+    say(error.message if error.hint is None else f"{error.message}; {error.hint}")
+
+
+def stderr_console() -> Console:
+    """Rich on stderr, for progress."""
+    from rich.console import Console
+
+    return Console(stderr=True)
+
+
+def is_terminal(stream: BinaryIO | None = None) -> bool:
+    """Whether people read what goes to stdout (or to `stream`)."""
+    try:
+        return sys.stdout.isatty() if stream is None else stream.isatty()
+    except ValueError:
+        return False
+
+
+def wants_color() -> bool:
+    """Colour on a terminal, unless NO_COLOR is set (no-color.org) or the terminal has none."""
+    from rich.console import Console
+
+    console = Console()
+    return console.is_terminal and not console.no_color and console.color_system is not None
+
+
+def shown_path(path: Path) -> str:
+    """A path on one printable line."""
+    from arcface_cli.inputs.names import printable
+
+    return printable(str(path))

@@ -1,0 +1,101 @@
+"""Lists for people and for programs: rows of plain values as a table, JSON, JSON Lines, CSV or TSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from arcface_cli.cli.console import data_stream, is_terminal, wants_color
+from arcface_cli.errors import UsageError
+from arcface_cli.settings import Format, Settings
+
+Row = Mapping[str, Any]
+
+
+def show_rows(rows: Sequence[Row], settings: Settings, shown: Sequence[str]) -> None:
+    """Write all rows in the settings' format; a table shows only the columns `shown`."""
+    format_ = settings.format if settings.format is not None else ("table" if is_terminal() else "jsonl")
+    terminal = is_terminal()
+    with data_stream() as stream:
+        if format_ == "table":
+            stream.write(_table(rows, shown, color=terminal and wants_color(), width=None if terminal else 160))
+        else:
+            stream.write(_written(rows, format_))
+        stream.flush()
+
+
+def show_facts(facts: Row, settings: Settings) -> None:
+    """Write one object: a line a fact on a terminal, one JSON object otherwise."""
+    as_table = settings.format == "table" or (settings.format is None and is_terminal())
+    if as_table:
+        rows = [{"fact": key.replace("_", " "), "value": _plain(value)} for key, value in facts.items()]
+        show_rows(rows, settings.model_copy(update={"format": "table"}), ("fact", "value"))
+    elif settings.format == "json":
+        _put(json.dumps(facts, ensure_ascii=False, indent=2).encode() + b"\n")
+    else:
+        show_rows([facts], settings, tuple(facts))
+
+
+def _plain(value: Any) -> Any:
+    return ", ".join(f"{key} {item}" for key, item in value.items()) if isinstance(value, dict) else value
+
+
+def _put(data: bytes) -> None:
+    with data_stream() as stream:
+        stream.write(data)
+        stream.flush()
+
+
+def _written(rows: Sequence[Row], format_: Format) -> bytes:
+    from arcface_cli.output.sinks import to_json
+
+    match format_:
+        case "json":
+            return json.dumps(list(rows), ensure_ascii=False, indent=2).encode() + b"\n"
+        case "jsonl":
+            return b"".join(to_json(dict(row)) + b"\n" for row in rows)
+        case "csv" | "tsv":
+            return _separated(rows, "," if format_ == "csv" else "\t")
+        case _:
+            raise UsageError(f"--format {format_}: a list can't be written so", hint="use table, json, jsonl, csv or tsv")
+
+
+def _separated(rows: Sequence[Row], delimiter: str) -> bytes:
+    text = io.StringIO()
+    columns = list(rows[0]) if rows else []
+    writer = csv.DictWriter(text, columns, delimiter=delimiter, lineterminator="\n", extrasaction="ignore")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().encode()
+
+
+def _table(rows: Sequence[Row], shown: Sequence[str], *, color: bool, width: int | None) -> bytes:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in shown:
+        numeric = any(isinstance(row.get(column), int | float) for row in rows)
+        table.add_column(column.replace("_", " "), justify="right" if numeric else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(_cell(row.get(column)) for column in shown))
+    text = io.StringIO()
+    Console(width=width, force_terminal=color, no_color=not color, highlight=False, file=text).print(table)
+    return text.getvalue().encode("utf-8", "backslashreplace")
+
+
+def _cell(value: Any) -> Any:
+    from rich.text import Text
+
+    from arcface_cli.inputs.names import printable
+
+    if value is None:
+        return Text("")
+    if isinstance(value, bool):
+        return Text("yes" if value else "")
+    if isinstance(value, list | tuple):
+        return Text(", ".join(map(str, value)))
+    return Text(f"{value:.4f}" if isinstance(value, float) else printable(str(value)))

@@ -1,0 +1,62 @@
+"""Detectors that we don't decode ourselves, run by insightface behind the same interface.
+
+RetinaFace and insightface's manifest packages. Needs the [insightface] extra, imported only here and
+only when such a detector was chosen.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from arcface_cli.detection.candidates import FaceCandidates
+from arcface_cli.detection.detector import as_faces
+from arcface_cli.errors import ModelUnusable, RuntimeMissing
+from arcface_cli.faces import DetectedFace
+
+MIN_SCORE = 0.5
+
+
+class BorrowedDetector:
+    """A detector of insightface's model zoo. cuda_index: None for the CPU."""
+
+    def __init__(self, name: str, path: Path, cuda_index: int | None, min_score: float | None) -> None:
+        self.name = name
+        self._model = _load(name, path, cuda_index)
+        self._min_score = MIN_SCORE if min_score is None else min_score
+
+    def detect(self, image: NDArray[np.uint8]) -> tuple[DetectedFace, ...]:
+        """image: (H, W, 3) uint8 BGR, upright. Returns faces, best score first, in its pixels."""
+        with contextlib.redirect_stdout(sys.stderr):
+            boxes, points = self._model.detect(image, det_thresh=self._min_score)
+        if points is None:
+            raise ModelUnusable(f"{self.name}: it finds no landmarks, so faces can't be aligned")
+        found = FaceCandidates(
+            np.asarray(boxes[:, :4], np.float32),
+            np.asarray(points, np.float32).reshape(-1, 5, 2),
+            np.asarray(boxes[:, 4], np.float32),
+        )
+        return as_faces(found.where_finite())
+
+
+def _load(name: str, path: Path, cuda_index: int | None) -> Any:
+    if find_spec("insightface") is None:
+        raise RuntimeMissing(
+            f"{name} is run by insightface, which is not installed",
+            hint="install it: pip install 'arcface-cli[insightface]', or choose another --detector",
+        )
+    with contextlib.redirect_stdout(sys.stderr):
+        from insightface.model_zoo import model_zoo
+
+        provider = "CPUExecutionProvider" if cuda_index is None else "CUDAExecutionProvider"
+        model = model_zoo.get_model(str(path), providers=[provider])
+        if model is None or getattr(model, "taskname", None) != "detection":
+            raise ModelUnusable(f"{name}: insightface doesn't know this as a detector")
+        model.prepare(-1 if cuda_index is None else cuda_index, input_size=(640, 640))
+    return model

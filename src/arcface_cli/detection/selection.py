@@ -1,0 +1,51 @@
+"""Which of the detected faces are meant."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+
+from arcface_cli.errors import FaceTooSmall, NoFace, SeveralFaces
+from arcface_cli.faces import DetectedFace
+
+
+class FaceChoice(StrEnum):
+    """Which faces of a photograph a verb works on."""
+
+    LARGEST = "largest"
+    CENTER = "center"
+    ALL = "all"
+    ONE = "one"
+
+
+def choose_faces(
+    faces: Sequence[DetectedFace], choice: FaceChoice, size: tuple[int, int], min_side: float, name: str
+) -> tuple[DetectedFace, ...]:
+    """The faces of one photograph that `choice` means; at least one.
+
+    size: width and height of the image in pixels. min_side: shorter box side that counts, in pixels.
+    name: of the photograph, for the error. Raises NoFace, FaceTooSmall or, for `ONE`, SeveralFaces.
+    """
+    if not faces:
+        raise NoFace(f"{name}: no face was found")
+    large = [face for face in faces if min(face.box.width, face.box.height) >= min_side]
+    if not large:
+        longest = max(min(face.box.width, face.box.height) for face in faces)
+        raise FaceTooSmall(f"{name}: the largest face is {longest:.0f} pixels wide, under --min-face {min_side:g}")
+    match choice:
+        case FaceChoice.ALL:
+            return tuple(large)
+        case FaceChoice.ONE:
+            if len(large) > 1:
+                raise SeveralFaces(f"{name}: {len(large)} faces were found where one was needed")
+            return tuple(large)
+        case FaceChoice.LARGEST:
+            return (max(large, key=lambda face: face.box.area),)
+        case FaceChoice.CENTER:
+            return (min(large, key=lambda face: _offset(face, size)),)
+
+
+def _offset(face: DetectedFace, size: tuple[int, int]) -> float:
+    """Squared distance of a face's centre from the image's centre, in pixels squared."""
+    x, y = face.box.center
+    return (x - size[0] / 2) ** 2 + (y - size[1] / 2) ** 2

@@ -1,0 +1,57 @@
+"""`align`'s folder: a PNG a face, named after its photograph, and a manifest with a record a photograph."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from arcface_cli.imaging.geometry import encode_png
+from arcface_cli.inputs.photo import Photo
+from arcface_cli.output.files import make_folder, telling_output, whole_file
+from arcface_cli.output.records import Record
+from arcface_cli.output.sinks import to_json
+
+MANIFEST = "manifest.jsonl"
+
+
+class CropFolder:
+    """Saves crops as they come; the manifest appears under its name when the run ends well.
+
+    A crop is called NAME-HASH-FACE.png: the photograph's name, eight digits of the hash of its path (two
+    photographs may have one name) and the face's number. The same run writes the same names again.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._closing = contextlib.ExitStack()
+
+    def __enter__(self) -> CropFolder:
+        make_folder(self._folder)
+        self._manifest = self._closing.enter_context(whole_file(self._folder / MANIFEST))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool | None:
+        return self._closing.__exit__(kind, error, trace)
+
+    def save(self, photo: Photo, crops: NDArray[np.uint8]) -> tuple[Path, ...]:
+        """Save the crops (B, 112, 112, 3) uint8 BGR of one photograph."""
+        stem = "stdin" if photo.path is None else Path(photo.display.replace("\\", "_")).stem
+        digest = hashlib.sha256(photo.raw).hexdigest()[:8]
+        paths = tuple(self._folder / f"{stem[:100]}-{digest}-{index}.png" for index in range(len(crops)))
+        for path, crop in zip(paths, crops, strict=True):
+            with telling_output(str(path)):
+                path.write_bytes(encode_png(crop))
+        return paths
+
+    def noted(self, record: Record) -> Record:
+        """Write a record into the manifest, and hand it on."""
+        with telling_output(str(self._folder / MANIFEST)):
+            self._manifest.write(to_json(record) + b"\n")
+        return record

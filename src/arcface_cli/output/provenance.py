@@ -1,0 +1,58 @@
+"""What a gallery stores -> rows for `gallery show` and `gallery stats`."""
+
+from __future__ import annotations
+
+import base64
+import os
+from typing import Any
+
+from arcface_cli.decision import OperatingPoint
+from arcface_cli.gallery.entries import GalleryStats, StoredTemplate
+from arcface_cli.inputs.names import printable
+from arcface_cli.output.records import face, threshold
+
+
+def template_row(template: StoredTemplate) -> dict[str, Any]:
+    """Everything about one template but its feature."""
+    row: dict[str, Any] = {
+        "template": template.template_id,
+        "subject": template.subject,
+        "source": printable(os.fsdecode(template.source_path)),
+    }
+    if not _is_text(template.source_path):
+        row["source_b64"] = base64.b64encode(template.source_path).decode("ascii")
+    return {
+        **row,
+        "sha256": template.content_sha256,
+        "width": template.image_width,
+        "height": template.image_height,
+        **face(template.face),
+        "detector": template.detector,
+        "created": template.created,
+    }
+
+
+def stats_row(stats: GalleryStats, point: OperatingPoint | None) -> dict[str, Any]:
+    """Counts, model and threshold of a gallery; `threshold` is null where the catalogue states none."""
+    return {
+        "gallery": printable(str(stats.directory)),
+        "subjects": stats.subjects,
+        "templates": stats.templates,
+        "model": stats.model,
+        "fingerprint": stats.fingerprint.short,
+        "detector": stats.detector,
+        "detectors": list(stats.detectors),
+        "generation": stats.generation,
+        "threshold": None if point is None else threshold(point),
+        "bytes": stats.size,
+        "created": stats.created,
+        "arcface_version": stats.arcface_version,
+    }
+
+
+def _is_text(path: bytes) -> bool:
+    try:
+        path.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True

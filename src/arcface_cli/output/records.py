@@ -1,0 +1,207 @@
+"""Outcome -> record: the JSON object that stands for one input. Fields are only ever added.
+
+The published schema is `output/schema.json`; docs/records.md explains it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from arcface_cli.decision import Candidate, Decision, Metric, OperatingPoint
+from arcface_cli.errors import ArcfaceError
+from arcface_cli.faces import DetectedFace, Done, Failed, Outcome, Skipped
+from arcface_cli.inputs.photo import Photo
+from arcface_cli.results import AlignedPhoto, EnrolledPhoto, IdentifiedPhoto, PhotoFaces, VerifiedPair
+
+SCHEMA_VERSION = 1
+
+Record = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What is the same for all records of a run. device: the one that really serves."""
+
+    command: str
+    version: str
+    model: str | None
+    detector: str
+    device: str
+    precision: str
+
+    def header(self) -> Record:
+        """The `run` object."""
+        header = {"version": self.version, "device": self.device, "precision": self.precision}
+        return {**header, "detector": self.detector}
+
+
+def aligned(run: Run, photo: Photo, outcome: Outcome[AlignedPhoto]) -> Record:
+    """A record of `align`: each face with the file that its crop went to."""
+    record = _head(run, photo, outcome)
+    if isinstance(outcome, Done):
+        value = outcome.value
+        faces = [
+            {**face(each), "crop": str(path), "transform": rounded_rows(transform, 6)}
+            for each, path, transform in zip(
+                value.photo.faces, value.crops, value.photo.aligned.transforms, strict=True
+            )
+        ]
+        record |= _seen(value.photo, faces)
+    return _with_run(record, run)
+
+
+def embedded(
+    run: Run, photo: Photo, outcome: Outcome[PhotoFaces], features: Literal["list", "array"] | None
+) -> Record:
+    """A record of `embed`; `features` says in which form each face's unit vector is put into it, if at all."""
+    record = _head(run, photo, outcome)
+    if isinstance(outcome, Done):
+        seen = outcome.value
+        faces = [face(each) for each in seen.faces]
+        if seen.templates is not None:
+            for each, row in zip(faces, seen.templates.features, strict=True):
+                if features is not None:
+                    each["feature"] = row if features == "array" else [float(f"{x:.9g}") for x in row]
+            record["fingerprint"] = seen.templates.fingerprint.short
+            record["dimension"] = seen.templates.fingerprint.dimension
+        record |= _seen(seen, faces)
+    return _with_run(record, run)
+
+
+def enrolled(run: Run, photo: Photo, outcome: Outcome[EnrolledPhoto]) -> Record:
+    """A record of `enroll`; `template` is null in a dry run."""
+    record = _head(run, photo, outcome)
+    record["subject"] = photo.subject
+    if isinstance(outcome, Done):
+        value = outcome.value
+        record |= {"subject": value.subject, "template": value.template_id}
+        record |= _seen(value.photo, [face(each) for each in value.photo.faces])
+    return _with_run(record, run)
+
+
+def identified(
+    run: Run, photo: Photo, outcome: Outcome[IdentifiedPhoto], point: OperatingPoint, top: int
+) -> Record:
+    """A record of `identify`: a decision for each face."""
+    record = _head(run, photo, outcome)
+    if isinstance(outcome, Done):
+        value = outcome.value
+        faces = [
+            face(each) | decided(decision, top)
+            for each, decision in zip(value.photo.faces, value.decisions, strict=True)
+        ]
+        record |= _seen(value.photo, faces)
+    record["threshold"] = threshold(point)
+    return _with_run(record, run)
+
+
+def verified(run: Run, photos: Sequence[Photo], outcome: Outcome[VerifiedPair], point: OperatingPoint) -> Record:
+    """A record of `verify`: one for the pair. `same_person` stands in it only when there is an answer."""
+    record: Record = {"schema": SCHEMA_VERSION, "command": run.command}
+    record["inputs"] = [photo.display for photo in photos]
+    if any(photo.base64_if_not_utf8 is not None for photo in photos):
+        record["inputs_b64"] = [photo.base64_if_not_utf8 for photo in photos]
+    record |= _status(outcome)
+    if isinstance(outcome, Done):
+        pair = outcome.value
+        record["same_person"] = pair.same_person
+        record |= scores(pair.similarity)
+        record["images"] = [_picture(seen) for seen in (pair.first, pair.second)]
+        record["faces"] = [face(seen.faces[0]) for seen in (pair.first, pair.second)]
+        record["faces_found"] = [seen.found for seen in (pair.first, pair.second)]
+    record["threshold"] = threshold(point)
+    return _with_run(record, run)
+
+
+def face(detected: DetectedFace) -> Record:
+    """Box, landmarks (pixels of the upright image) and detection score."""
+    return {
+        "box": [round(value, 2) for value in detected.box.as_tuple()],
+        "landmarks": rounded_rows(detected.points.array, 2),
+        "detection_score": round(detected.detection_score, 4),
+    }
+
+
+def decided(decision: Decision, top: int) -> Record:
+    """What `decide` answered for one face; similarity and distance are of the best candidate."""
+    record: Record = {"decision": decision.verdict.value, "subject": decision.subject}
+    if decision.similarity is not None:
+        record |= scores(decision.similarity)
+    record["margin"] = None if decision.margin is None else round(decision.margin, 6)
+    record["candidates"] = [_candidate(each) for each in decision.candidates[:top]]
+    return record
+
+
+def scores(similarity: float) -> Record:
+    """Similarity (cosine) and distance (Euclidean) of one comparison."""
+    return {
+        "similarity": round(similarity, 6),
+        "distance": round(Metric.EUCLIDEAN.from_similarity(similarity), 6),
+    }
+
+
+def threshold(point: OperatingPoint) -> Record:
+    """The threshold with all that is known about the errors it lets through."""
+    return {
+        "value": round(point.threshold, 6),
+        "metric": "cosine",
+        "distance": round(Metric.EUCLIDEAN.from_similarity(point.threshold), 6),
+        "origin": point.origin,
+        "fmr": point.fmr,
+        "impostor_comparisons": point.impostor_comparisons,
+        "data": point.data,
+        "model": point.model,
+    }
+
+
+def explained(error: ArcfaceError) -> Record:
+    """An error as a record tells it."""
+    return {"code": error.code, "message": error.message, "hint": error.hint}
+
+
+def rounded_rows(array: Any, digits: int) -> list[list[float]]:
+    """A matrix as nested lists for JSON."""
+    return [[round(float(value), digits) for value in row] for row in array]
+
+
+def _candidate(candidate: Candidate) -> Record:
+    return {
+        "subject": candidate.subject,
+        **scores(candidate.similarity),
+        "template": candidate.template_id,
+        "rank": candidate.rank,
+    }
+
+
+def _head(run: Run, photo: Photo, outcome: Outcome[Any]) -> Record:
+    record: Record = {"schema": SCHEMA_VERSION, "command": run.command, "input": photo.display}
+    encoded = photo.base64_if_not_utf8
+    if encoded is not None:
+        record["input_b64"] = encoded
+    return record | _status(outcome)
+
+
+def _status(outcome: Outcome[Any]) -> Record:
+    match outcome:
+        case Done():
+            return {"status": "done"}
+        case Skipped(reason):
+            return {"status": "skipped", "error": explained(reason)}
+        case Failed(error):
+            return {"status": "failed", "error": explained(error)}
+
+
+def _seen(seen: PhotoFaces, faces: list[Record]) -> Record:
+    return {"image": _picture(seen), "faces_found": seen.found, "faces": faces}
+
+
+def _picture(seen: PhotoFaces) -> Record:
+    picture = seen.picture
+    return {"width": picture.width, "height": picture.height, "sha256": picture.sha256}
+
+
+def _with_run(record: Record, run: Run) -> Record:
+    model: Mapping[str, Any] = {} if run.model is None else {"model": run.model}
+    return {**record, **model, "run": run.header()}

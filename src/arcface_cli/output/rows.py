@@ -1,0 +1,70 @@
+"""Record -> flat rows, one a face: what CSV and TSV write and what the table on a terminal shows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from arcface_cli.output.records import Record
+
+BOX = ("x_min", "y_min", "x_max", "y_max")
+HEAD = ("input", "status", "code", "message")
+FACE = (*BOX, "detection_score")
+COLUMNS: dict[str, tuple[str, ...]] = {
+    "align": (*HEAD, "face", *FACE, "crop"),
+    "embed": (*HEAD, "face", *FACE),
+    "enroll": (*HEAD, "subject", "template", "face", *FACE),
+    "identify": (*HEAD, "face", *FACE, "decision", "subject", "similarity", "distance", "margin", "nearest"),
+    "verify": ("input_a", "input_b", *HEAD[1:], "same_person", "similarity", "distance", "threshold"),
+}
+"""Of CSV and TSV, by command; `embed` adds f0, f1, ... for the feature."""
+
+SHOWN: dict[str, tuple[str, ...]] = {
+    "align": ("input", "face", "detection_score", "crop"),
+    "embed": ("input", "face", "detection_score", "dimension", "fingerprint"),
+    "enroll": ("input", "subject", "template", "detection_score"),
+    "identify": ("input", "face", "decision", "subject", "similarity", "distance", "margin", "nearest"),
+    "verify": ("input_a", "input_b", "answer", "similarity", "distance", "threshold"),
+}
+"""Of the table, by command."""
+
+Row = dict[str, Any]
+
+
+def rows_of(record: Record) -> list[Row]:
+    """One row a face; one row for an input without any. Missing cells are left out."""
+    head: Row = {key: record[key] for key in ("input", "status", "subject", "template", "dimension", "fingerprint")
+                 if key in record}
+    error = record.get("error")
+    if error is not None:
+        head |= {"code": error["code"], "message": error["message"]}
+    if record["command"] == "verify":
+        return [head | _pair(record)]
+    faces = record.get("faces", [])
+    return [head | _face(each, index) for index, each in enumerate(faces)] or [head]
+
+
+def feature_columns(dimension: int) -> list[str]:
+    """f0 .. f511."""
+    return [f"f{index}" for index in range(dimension)]
+
+
+def _face(face: Record, index: int) -> Row:
+    plain = {key: value for key, value in face.items() if not isinstance(value, list)}
+    row: Row = {"face": index, **plain, **dict(zip(BOX, face["box"], strict=True))}
+    if face.get("candidates"):
+        row["nearest"] = face["candidates"][0]["subject"]
+    if "feature" in face:
+        row |= dict(zip(feature_columns(len(face["feature"])), face["feature"], strict=True))
+    return row
+
+
+def _pair(record: Record) -> Row:
+    inputs: Sequence[str] = record["inputs"]
+    row: Row = {"input_a": inputs[0], "input_b": inputs[1], "threshold": record["threshold"]["value"]}
+    for key in ("same_person", "similarity", "distance"):
+        if key in record:
+            row[key] = record[key]
+    if "same_person" in row:
+        row["answer"] = "same person" if row["same_person"] else "different persons"
+    return row

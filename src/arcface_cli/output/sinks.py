@@ -1,0 +1,240 @@
+"""Where records go: one class a format, chosen by name; each writes as it is fed, so memory stays bounded."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from abc import ABC, abstractmethod
+from typing import Any, BinaryIO, Literal, assert_never
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from arcface_cli.errors import UsageError
+from arcface_cli.inputs.names import printable
+from arcface_cli.output.records import Record
+from arcface_cli.output.rows import COLUMNS, SHOWN, feature_columns, rows_of
+from arcface_cli.settings import Format
+
+TABLE_ROWS = 200
+"""Rows of a table that are held back to be laid out together."""
+
+
+FeatureForm = Literal["list", "array"] | None
+
+
+class Sink(ABC):
+    """Takes the records of a run, in order."""
+
+    features: FeatureForm = "list"
+    """How records of `embed` carry their vectors; None: not at all."""
+
+    @abstractmethod
+    def write(self, record: Record) -> None:
+        """Take one record."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Write what is still held back."""
+
+
+class JsonLinesSink(Sink):
+    """One JSON object a line, each line out at once."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+
+    def write(self, record: Record) -> None:
+        """Write a line."""
+        self._stream.write(to_json(record) + b"\n")
+        self._stream.flush()
+
+    def close(self) -> None:
+        """Nothing is held back."""
+
+
+class JsonSink(Sink):
+    """One JSON array."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._separator = b"[\n"
+
+    def write(self, record: Record) -> None:
+        """Write an element."""
+        self._stream.write(self._separator + to_json(record))
+        self._separator = b",\n"
+
+    def close(self) -> None:
+        """End the array."""
+        self._stream.write(b"[]\n" if self._separator == b"[\n" else b"\n]\n")
+        self._stream.flush()
+
+
+class SeparatedSink(Sink):
+    """CSV or TSV: one row a face, columns by command (`rows.COLUMNS`)."""
+
+    def __init__(self, stream: BinaryIO, command: str, dimension: int | None, delimiter: str) -> None:
+        self._stream = stream
+        columns = [*COLUMNS[command], *([] if dimension is None else feature_columns(dimension))]
+        self._text = io.StringIO()
+        self._writer = csv.DictWriter(
+            self._text, columns, delimiter=delimiter, extrasaction="ignore", lineterminator="\n"
+        )
+        self._writer.writeheader()
+
+    def write(self, record: Record) -> None:
+        """Write a row for each face."""
+        self._writer.writerows(rows_of(record))
+        self._pass_on()
+
+    def close(self) -> None:
+        """Write the header of an empty run."""
+        self._pass_on()
+
+    def _pass_on(self) -> None:
+        self._stream.write(self._text.getvalue().encode("utf-8", "backslashreplace"))
+        self._stream.flush()
+        self._text.seek(0)
+        self._text.truncate()
+
+
+class TableSink(Sink):
+    """A table for people, laid out some hundred rows at a time."""
+
+    features = None
+
+    def __init__(self, stream: BinaryIO, command: str, width: int | None, color: bool) -> None:
+        text = io.TextIOWrapper(stream, encoding="utf-8", errors="backslashreplace", write_through=True)
+        self._text = text
+        self._console = Console(file=text, width=width, force_terminal=color, no_color=not color, highlight=False)
+        self._columns = SHOWN[command]
+        self._rows: list[dict[str, Any]] = []
+        self._caption: str | None = None
+
+    def write(self, record: Record) -> None:
+        """Hold the rows until there are enough to lay out."""
+        self._rows += rows_of(record)
+        if "threshold" in record:
+            self._caption = caption_of(record["threshold"])
+        if len(self._rows) >= TABLE_ROWS:
+            self._print()
+
+    def close(self) -> None:
+        """Print the rest."""
+        if self._rows:
+            self._print()
+        if self._caption is not None:
+            self._console.print(Text(self._caption, style="dim"))
+        self._text.detach()
+
+    def _print(self) -> None:
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        for column in self._columns:
+            numeric = column in ("face", "similarity", "distance", "margin", "detection_score", "template")
+            table.add_column(column.replace("_", " "), justify="right" if numeric else "left", overflow="fold")
+        for row in self._rows:
+            table.add_row(*(_cell(row, column) for column in self._columns))
+        self._console.print(table)
+        self._rows = []
+
+
+class NpzSink(Sink):
+    """NumPy's archive of plain arrays, one row a face, for `embed`; written whole at the end.
+
+    features (N, D) float32, input (N,) text, face (N,) int64, box (N, 4) and landmarks (N, 5, 2) float32,
+    detection_score (N,) float32, sha256 (N,) text, model and fingerprint: text. Nothing is pickled.
+    """
+
+    features = "array"
+
+    def __init__(self, stream: BinaryIO, dimension: int) -> None:
+        self._stream = stream
+        self._dimension = dimension
+        self._faces: list[tuple[str, int, str, Record]] = []
+        self._model, self._fingerprint = "", ""
+
+    def write(self, record: Record) -> None:
+        """Hold the faces."""
+        self._model = record.get("model", self._model)
+        self._fingerprint = record.get("fingerprint", self._fingerprint)
+        for index, face in enumerate(record.get("faces", [])):
+            self._faces.append((record["input"], index, record["image"]["sha256"], face))
+
+    def close(self) -> None:
+        """Write the archive."""
+        count = len(self._faces)
+        faces = [face for *_, face in self._faces]
+        np.savez(
+            self._stream,
+            allow_pickle=False,
+            features=self._stack([face["feature"] for face in faces], (count, self._dimension)),
+            input=np.array([name for name, *_ in self._faces], dtype=np.str_),
+            face=np.array([index for _, index, *_ in self._faces], dtype=np.int64),
+            sha256=np.array([digest for _, _, digest, _ in self._faces], dtype=np.str_),
+            box=self._stack([face["box"] for face in faces], (count, 4)),
+            landmarks=self._stack([face["landmarks"] for face in faces], (count, 5, 2)),
+            detection_score=self._stack([face["detection_score"] for face in faces], (count,)),
+            model=np.array(self._model),
+            fingerprint=np.array(self._fingerprint),
+        )
+
+    @staticmethod
+    def _stack(values: list[Any], shape: tuple[int, ...]) -> NDArray[np.float32]:
+        return np.array(values, dtype=np.float32).reshape(shape)
+
+
+def _cell(row: dict[str, Any], column: str) -> Text:
+    value = row.get(column)
+    if column in ("decision", "answer", "face") and "code" in row and value is None:
+        return Text(row["code"], style="yellow") if column != "face" else Text("")
+    if column in ("crop", "fingerprint", "template") and "code" in row and value is None:
+        return Text(row["code"], style="yellow")
+    if value is None:
+        return Text("")
+    style = {"match": "green", "same person": "green", "ambiguous": "yellow"}.get(str(value), "")
+    return Text(f"{value:.4f}" if isinstance(value, float) else printable(str(value)), style=style)
+
+
+def caption_of(threshold: Record) -> str:
+    """The threshold in words: what it is, what it buys and on what evidence."""
+    said = f"threshold: similarity {threshold['value']:.4f} = distance {threshold['distance']:.4f}"
+    if threshold["fmr"] is None:
+        return f"{said}; no error rate is known for it (given by {threshold['origin']})"
+    count = threshold["impostor_comparisons"]
+    counted = "" if count is None else f", {count:,} impostor comparisons"
+    return f"{said}; FMR {threshold['fmr']:g} measured with {threshold['model']} on {threshold['data']}{counted}"
+
+
+def to_json(record: Record) -> bytes:
+    """Compact JSON in UTF-8. NaN is not JSON, so it is refused; lone surrogates are escaped."""
+    return json.dumps(record, ensure_ascii=False, allow_nan=False, separators=(", ", ": ")).encode(
+        "utf-8", "backslashreplace"
+    )
+
+
+def make_sink(
+    name: Format, stream: BinaryIO, command: str, *, dimension: int | None, width: int | None, color: bool
+) -> Sink:
+    """The sink of a format. dimension: of the features that `embed` writes, None for other commands."""
+    match name:
+        case "jsonl":
+            return JsonLinesSink(stream)
+        case "json":
+            return JsonSink(stream)
+        case "csv":
+            return SeparatedSink(stream, command, dimension, ",")
+        case "tsv":
+            return SeparatedSink(stream, command, dimension, "\t")
+        case "table":
+            return TableSink(stream, command, width, color)
+        case "npz":
+            if dimension is None:
+                raise UsageError(f"{command} has no features to put into npz", hint="use -f jsonl or csv")
+            return NpzSink(stream, dimension)
+        case _:
+            assert_never(name)

@@ -1,0 +1,85 @@
+"""Aligned crops -> templates: preprocess as the catalogue says, run in batches, give unit length."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from arcface_cli.errors import ModelUnusable, UnusableFeature
+from arcface_cli.faces import AlignedFaces, ModelFingerprint, TemplateBatch
+from arcface_cli.imaging.blob import PixelScaling, to_blob
+
+DEFAULT_BATCH = 32
+SMALLEST_NORM = 1e-6
+"""A raw feature shorter than this has no direction that means anything; real ones are some 5 to 30 long."""
+
+
+class Network(Protocol):
+    """What a recogniser asks of a session."""
+
+    def run(self, blob: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        """(N, 3, 112, 112) float32 -> [(N, D) float32]."""
+        ...
+
+
+class Recogniser:
+    """An ArcFace-style network and the fingerprint of what it makes. Safe to use from several threads."""
+
+    def __init__(
+        self,
+        network: Network,
+        scaling: PixelScaling,
+        fingerprint: ModelFingerprint,
+        *,
+        batch: int = DEFAULT_BATCH,
+    ) -> None:
+        self.fingerprint = fingerprint
+        self._network = network
+        self._scaling = scaling
+        self._batch = batch
+
+    def embed(self, faces: AlignedFaces, name: str) -> TemplateBatch:
+        """One template a crop, in order. name: of the photograph, for the error.
+
+        Raises UnusableFeature when a crop yields NaN or a vector without direction, and ModelUnusable
+        when the network answers in another shape than the catalogue promises.
+        """
+        rows = [self._features(faces.crops[part]) for part in self._parts(len(faces))]
+        dimension = self.fingerprint.dimension
+        raw = np.concatenate(rows) if rows else np.zeros((0, dimension), np.float32)
+        return TemplateBatch(unit_length(raw, name), self.fingerprint)
+
+    def _parts(self, count: int) -> Iterator[slice]:
+        return (slice(start, start + self._batch) for start in range(0, count, self._batch))
+
+    def _features(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+        blob = to_blob(crops, self._scaling)
+        raw = self._run(blob)
+        if self.fingerprint.flip:  # ArcFace's evaluation adds the features of the mirror image
+            raw = raw + self._run(np.ascontiguousarray(blob[..., ::-1]))
+        return raw
+
+    def _run(self, blob: NDArray[np.float32]) -> NDArray[np.float32]:
+        raw = self._network.run(blob)[0]
+        expected = (len(blob), self.fingerprint.dimension)
+        if raw.shape != expected:
+            raise ModelUnusable(
+                f"the recogniser answered with shape {raw.shape} where {expected} was promised",
+                hint="see what the catalogue knows of it with: arcface models show",
+            )
+        return raw
+
+
+def unit_length(raw: NDArray[np.float32], name: str) -> NDArray[np.float32]:
+    """Divide every row by its Euclidean norm: (N, D) -> (N, D) float32 on the unit hypersphere.
+
+    (ArcFace, section 2.1: features are compared by their angle alone.) Raises UnusableFeature naming
+    `name` when a row isn't finite or has next to no length.
+    """
+    norms = np.linalg.norm(raw.astype(np.float64), axis=1, keepdims=True)
+    if not np.all(np.isfinite(norms) & (norms > SMALLEST_NORM)):
+        raise UnusableFeature(f"{name}: the recogniser's feature is empty or not a number")
+    return (raw / norms).astype(np.float32)
