@@ -167,9 +167,7 @@ class MachineError(ArcfaceError):
 
 class RuntimeMissing(MachineError):
     code = "runtime_missing"
-    default_hint = (
-        "install a runtime: pip install 'arcface-cli[cpu]', or 'arcface-cli[gpu]' for NVIDIA CUDA"
-    )
+    default_hint = "install a runtime: pip install 'arcface-cli[cpu]', or 'arcface-cli[gpu]' for NVIDIA CUDA"
 
 
 class DeviceUnavailable(MachineError):

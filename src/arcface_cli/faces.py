@@ -37,28 +37,33 @@ class BoundingBox:
             raise ValueError(f"a bounding box needs max >= min, not {self.as_tuple()}")
 
     def as_tuple(self) -> tuple[float, float, float, float]:
+        """x_min, y_min, x_max, y_max."""
         return (self.x_min, self.y_min, self.x_max, self.y_max)
 
     @property
     def width(self) -> float:
+        """Pixels, 0 or more."""
         return self.x_max - self.x_min
 
     @property
     def height(self) -> float:
+        """Pixels, 0 or more."""
         return self.y_max - self.y_min
 
     @property
     def area(self) -> float:
+        """Square pixels."""
         return self.width * self.height
 
     @property
     def center(self) -> tuple[float, float]:
+        """x, y."""
         return ((self.x_min + self.x_max) / 2, (self.y_min + self.y_max) / 2)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FivePoints:
-    """(5, 2) float32 pixels: image-left eye, image-right eye, nose, image-left and image-right mouth corner."""
+    """(5, 2) float32 pixels: image-left and -right eye, nose, image-left and -right mouth corner."""
 
     array: NDArray[np.float32]
 
@@ -98,9 +103,8 @@ class AlignedFaces:
     def __post_init__(self) -> None:
         count = len(self.crops)
         if self.crops.shape != (count, CROP_SIDE, CROP_SIDE, 3) or self.crops.dtype != np.uint8:
-            raise ValueError(
-                f"crops need uint8 (B, {CROP_SIDE}, {CROP_SIDE}, 3), not {self.crops.dtype} {self.crops.shape}"
-            )
+            shape = f"(B, {CROP_SIDE}, {CROP_SIDE}, 3)"
+            raise ValueError(f"crops need uint8 {shape}, not {self.crops.dtype} {self.crops.shape}")
         if self.transforms.shape != (count, 2, 3):
             raise ValueError(f"{count} crops need transforms ({count}, 2, 3), not {self.transforms.shape}")
         object.__setattr__(self, "crops", _read_only(self.crops))
@@ -141,7 +145,7 @@ class ModelFingerprint:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TemplateBatch:
-    """(N, D) float32 rows of unit length (norm 1 +- 1e-3; never NaN, never zero) and the model that made them."""
+    """(N, D) float32 rows of unit length (1 +- 1e-3; never NaN, never zero) and what made them."""
 
     features: NDArray[np.float32]
     fingerprint: ModelFingerprint

@@ -12,6 +12,8 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
+import numpy as np
+
 from arcface_cli.alignment import check_landmarks, similarity_to_template
 from arcface_cli.detection.detector import Detector
 from arcface_cli.detection.selection import FaceChoice, choose_faces
@@ -22,8 +24,6 @@ from arcface_cli.imaging.geometry import warp
 from arcface_cli.inputs.photo import MAX_BYTES, Photo
 from arcface_cli.recognition.recogniser import Recogniser
 from arcface_cli.results import PhotoFaces, Picture
-
-import numpy as np
 
 WINDOW = 4
 """Photographs under way for each worker: enough that none waits for the slowest, few enough for memory."""
@@ -75,7 +75,9 @@ def work_through(photo: Photo, stages: Stages) -> Outcome[PhotoFaces]:
     except (InputError, UsageError) as error:
         return Failed(error)
     except MemoryError:
-        return Failed(UnreadableImage(f"{photo.display}: not enough memory to work on it", hint="use a smaller copy"))
+        return Failed(
+            UnreadableImage(f"{photo.display}: not enough memory to work on it", hint="use a smaller copy")
+        )
 
 
 def _faces_of(photo: Photo, stages: Stages) -> PhotoFaces:

@@ -52,7 +52,9 @@ class Settings(BaseModel):
     threshold: Annotated[float | None, Field(description="similarity from which two faces match")] = None
     max_distance: Annotated[float | None, Field(description="distance up to which two faces match")] = None
     metric: Annotated[MetricName | None, Field(description="what a threshold or distance is given in")] = None
-    margin: Annotated[float, Field(description="lead over the runner-up that a match needs", ge=0, le=2)] = 0.05
+    margin: Annotated[float, Field(description="lead over the runner-up that a match needs", ge=0, le=2)] = (
+        0.05
+    )
     top: Annotated[int, Field(description="candidates shown for each face", ge=1, le=1000)] = 1
     fusion: Annotated[Fusion, Field(description="a subject's similarity from its templates'")] = "max"
     faces: Annotated[Faces | None, Field(description="which faces of a photograph count")] = None
@@ -87,7 +89,7 @@ def load_settings(options: Mapping[str, Any], environment: Mapping[str, str] | N
         "option": {name: value for name, value in options.items() if value is not None},
     }
     merged: dict[str, Any] = {}
-    origins: dict[str, Origin] = {name: "built-in" for name in Settings.model_fields}
+    origins: dict[str, Origin] = dict.fromkeys(Settings.model_fields, "built-in")
     for origin, layer in layers.items():
         for name in layer:
             origins[name] = origin
@@ -135,7 +137,9 @@ def _from_file(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         return {}
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise UsageError(f"{path}: the config file can't be read ({error})", hint="mend or remove it") from error
+        raise UsageError(
+            f"{path}: the config file can't be read ({error})", hint="mend or remove it"
+        ) from error
     for key in values:
         if key not in Settings.model_fields:
             raise UsageError(f"{path}: there is no setting {key!r}", hint=_did_you_mean(key))

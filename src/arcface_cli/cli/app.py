@@ -10,14 +10,27 @@ from typing import Annotated
 import typer
 
 from arcface_cli import __version__
-from arcface_cli.cli.commands import align, config, demo, embed, enroll, gallery, identify, models, schema, verify
+from arcface_cli.cli.commands import (
+    align,
+    config,
+    demo,
+    embed,
+    enroll,
+    gallery,
+    identify,
+    models,
+    schema,
+    verify,
+)
 from arcface_cli.cli.console import say, say_error
 from arcface_cli.errors import BUG_STATUS, INTERRUPTED_STATUS, ArcfaceError, OutputError
 
-ClickException = typer.BadParameter.__mro__[2]
+ClickException: type[Exception] = typer.BadParameter.__mro__[2]
 """Base of Typer's own complaints about the command line, wherever this Typer keeps it."""
 
-EPILOG = "Exit statuses: 0 yes or done, 1 no, 2 usage, 3 some inputs unusable, 4 no face, 5 machine, 6 gallery, 7 output."
+EPILOG = (
+    "Exit statuses: 0 yes, done; 1 no; 2 usage; 3 unusable inputs; 4 no face; 5 machine; 6 gallery; 7 output."
+)
 
 app = typer.Typer(
     name="arcface",

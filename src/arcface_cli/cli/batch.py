@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -120,6 +120,8 @@ def open_sink(target: Target) -> Iterator[Sink]:
             sink.close()
 
 
-def _as_generator(results: Iterable[tuple[Photo, Outcome[Any]]]) -> Iterator[tuple[Photo, Outcome[Any]]]:
+def _as_generator(
+    results: Iterable[tuple[Photo, Outcome[Any]]],
+) -> Generator[tuple[Photo, Outcome[Any]], None, None]:
     """A generator, so that leaving early closes everything behind it."""
     yield from results

@@ -33,7 +33,9 @@ def settings_from(params: dict[str, Any]) -> LoadedSettings:
     options = {name: value for name, value in params.items() if name in Settings.model_fields}
     if params.get("json"):
         if options.get("format") not in (None, "json"):
-            raise UsageError(f"--json and --format {options['format']} contradict each other", hint="give one")
+            raise UsageError(
+                f"--json and --format {options['format']} contradict each other", hint="give one"
+            )
         options["format"] = "json"
     return load_settings(options)
 
@@ -60,7 +62,9 @@ def photos(params: dict[str, Any]) -> Iterator[Photo]:
     if files_from is None:
         return found(paths, recursive=params.get("recursive", False), stdin=sys.stdin.buffer)
     if str(files_from) == "-" and "-" in paths:
-        raise UsageError("- can't be a photograph and the list of photographs at once", hint="name one of them")
+        raise UsageError(
+            "- can't be a photograph and the list of photographs at once", hint="name one of them"
+        )
     named = found(paths, recursive=params.get("recursive", False), stdin=sys.stdin.buffer)
     return chain(named, listed(_list_stream(files_from), null=params.get("null", False)))
 
@@ -74,7 +78,9 @@ def people(params: dict[str, Any]) -> Iterator[Photo]:
     manifest: Path | None = params["manifest"]
     name: str | None = params["name"]
     if manifest is not None and (paths or name is not None):
-        raise UsageError("--manifest says who is where, so it goes with no PATH and no --name", hint="give one")
+        raise UsageError(
+            "--manifest says who is where, so it goes with no PATH and no --name", hint="give one"
+        )
     if manifest is not None:
         return with_subject(lists.manifest(manifest), None)
     if not paths:
@@ -93,7 +99,9 @@ def _list_stream(path: Path) -> Any:
     try:
         return path.open("rb")
     except OSError as error:
-        raise opening_failed(error, str(path).encode(errors="surrogateescape"), f"--files-from {path}") from error
+        raise opening_failed(
+            error, str(path).encode(errors="surrogateescape"), f"--files-from {path}"
+        ) from error
 
 
 # --- parts ------------------------------------------------------------------------------------------
@@ -193,7 +201,9 @@ def recogniser_network(
     """The session of a recogniser, its batch made free where the catalogue says it can be."""
     from arcface_cli.runtime.networks import Precision, Rewrite, open_network
 
-    return open_network(path, Rewrite(batch=entry.batch == "rewritable"), Precision(settings.precision), options)
+    return open_network(
+        path, Rewrite(batch=entry.batch == "rewritable"), Precision(settings.precision), options
+    )
 
 
 def scaling_of(entry: DetectorEntry | RecogniserEntry) -> PixelScaling:

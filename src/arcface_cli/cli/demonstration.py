@@ -43,7 +43,7 @@ def demonstrate(settings: Settings, folder: Path | None) -> int:
     for step in _steps(pack, place, extra):
         _print(f"\n# {step.words}\n$ {_command_line(step.arguments)}")
         succeeded &= _run(step.arguments) == step.status
-    _print(f"\nGo on with your own photographs: arcface enroll ./people/; arcface identify photo.jpg\n(in {place})")
+    _print(f"\nEverything is in {place}. Now yours: arcface enroll ./people/; arcface identify photo.jpg")
     return 0 if succeeded else 1
 
 

@@ -50,6 +50,6 @@ def identification(
 def _mention_other_detector(gallery: Gallery, shop: Workshop, settings: Settings) -> None:
     if gallery.detector not in (None, shop.run.detector) and not settings.quiet:
         say(
-            f"{settings.gallery}: was made with detector {gallery.detector}, this run uses {shop.run.detector}: "
+            f"{settings.gallery}: was made with detector {gallery.detector}, not {shop.run.detector}: "
             "similarities are some hundredths lower than with one detector throughout"
         )

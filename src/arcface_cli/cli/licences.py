@@ -12,7 +12,7 @@ from arcface_cli.weights.catalogue import Licence
 
 
 def acceptance(accepted: bool) -> Callable[[Licence], bool]:
-    """Shows a licence and answers whether it is accepted: by --accept-license, or at a prompt on a terminal."""
+    """Shows a licence and answers whether it is accepted: by the flag, or at a prompt on a terminal."""
 
     def accept(licence: Licence) -> bool:
         where = "" if licence.url is None else f" ({licence.url})"

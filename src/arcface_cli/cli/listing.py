@@ -21,7 +21,9 @@ def show_rows(rows: Sequence[Row], settings: Settings, shown: Sequence[str]) -> 
     terminal = is_terminal()
     with data_stream() as stream:
         if format_ == "table":
-            stream.write(_table(rows, shown, color=terminal and wants_color(), width=None if terminal else 160))
+            stream.write(
+                _table(rows, shown, color=terminal and wants_color(), width=None if terminal else 160)
+            )
         else:
             stream.write(_written(rows, format_))
         stream.flush()
@@ -60,7 +62,9 @@ def _written(rows: Sequence[Row], format_: Format) -> bytes:
         case "csv" | "tsv":
             return _separated(rows, "," if format_ == "csv" else "\t")
         case _:
-            raise UsageError(f"--format {format_}: a list can't be written so", hint="use table, json, jsonl, csv or tsv")
+            raise UsageError(
+                f"--format {format_}: a list can't be written so", hint="use table, json, jsonl, csv or tsv"
+            )
 
 
 def _separated(rows: Sequence[Row], delimiter: str) -> bytes:

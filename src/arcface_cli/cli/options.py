@@ -12,23 +12,31 @@ from arcface_cli.settings import Faces, Format, Fusion, MetricName, PrecisionNam
 MODEL, DECIDE, FACES, OUTPUT, RUN = "Model", "Decision", "Faces", "Output", "Run"
 
 Photographs = Annotated[
-    list[str], typer.Argument(help="Photographs, folders of them, or - for one on standard input.", show_default=False)
+    list[str],
+    typer.Argument(help="Photographs, folders of them, or - for one on standard input.", show_default=False),
 ]
 Inputs = Annotated[
     list[str] | None,
     typer.Argument(help="Photographs, folders of them, or - for one on standard input.", show_default=False),
 ]
-Recursive = Annotated[bool, typer.Option("--recursive", "-r", help="Also look into the folders inside a folder.")]
-FilesFrom = Annotated[
-    Path | None, typer.Option(help="Read names of photographs from FILE, or - for standard input.", metavar="FILE")
+Recursive = Annotated[
+    bool, typer.Option("--recursive", "-r", help="Also look into the folders inside a folder.")
 ]
-Null = Annotated[bool, typer.Option("--null", "-0", help="Names in --files-from end with NUL, as find -print0 writes.")]
+FilesFrom = Annotated[
+    Path | None,
+    typer.Option(help="Read names of photographs from FILE, or - for standard input.", metavar="FILE"),
+]
+Null = Annotated[
+    bool, typer.Option("--null", "-0", help="Names in --files-from end with NUL, as find -print0 writes.")
+]
 
 Gallery = Annotated[
-    Path | None, typer.Option("--gallery", "-g", help="Folder of the gallery.", metavar="DIR", rich_help_panel=RUN)
+    Path | None,
+    typer.Option("--gallery", "-g", help="Folder of the gallery.", metavar="DIR", rich_help_panel=RUN),
 ]
 Model = Annotated[
-    str | None, typer.Option("--model", "-m", help="Pack or recogniser.", metavar="NAME", rich_help_panel=MODEL)
+    str | None,
+    typer.Option("--model", "-m", help="Pack or recogniser.", metavar="NAME", rich_help_panel=MODEL),
 ]
 Detector = Annotated[
     str | None, typer.Option(help="Detector, instead of the pack's.", metavar="NAME", rich_help_panel=MODEL)
@@ -36,22 +44,33 @@ Detector = Annotated[
 Device = Annotated[
     str | None, typer.Option(help="auto, cpu, cuda or cuda:N.", metavar="DEVICE", rich_help_panel=MODEL)
 ]
-Precision = Annotated[PrecisionName | None, typer.Option(help="Arithmetic of the networks.", rich_help_panel=MODEL)]
+Precision = Annotated[
+    PrecisionName | None, typer.Option(help="Arithmetic of the networks.", rich_help_panel=MODEL)
+]
 Flip = Annotated[
     bool | None,
-    typer.Option("--flip/--no-flip", help="Add the mirror image's feature (another fingerprint).", rich_help_panel=MODEL),
+    typer.Option(
+        "--flip/--no-flip",
+        help="Add the mirror image's feature (another fingerprint).",
+        rich_help_panel=MODEL,
+    ),
 ]
 
 Threshold = Annotated[
     float | None,
     typer.Option(
-        "--threshold", "-t", help="Similarity from which two faces match; higher is stricter.", metavar="S",
+        "--threshold",
+        "-t",
+        help="Similarity from which two faces match; higher is stricter.",
+        metavar="S",
         rich_help_panel=DECIDE,
     ),
 ]
 MaxDistance = Annotated[
     float | None,
-    typer.Option(help="Distance up to which two faces match; lower is stricter.", metavar="D", rich_help_panel=DECIDE),
+    typer.Option(
+        help="Distance up to which two faces match; lower is stricter.", metavar="D", rich_help_panel=DECIDE
+    ),
 ]
 Metric = Annotated[
     MetricName | None,
@@ -60,7 +79,9 @@ Metric = Annotated[
 Margin = Annotated[
     float | None,
     typer.Option(
-        help="Lead over the runner-up that a match needs; less is ambiguous.", metavar="M", rich_help_panel=DECIDE
+        help="Lead over the runner-up that a match needs; less is ambiguous.",
+        metavar="M",
+        rich_help_panel=DECIDE,
     ),
 ]
 Top = Annotated[
@@ -68,8 +89,10 @@ Top = Annotated[
     typer.Option("--top", "-k", help="Candidates shown for each face.", metavar="K", rich_help_panel=DECIDE),
 ]
 FusionRule = Annotated[
-    Fusion | None, typer.Option("--fusion", help="A subject's similarity: of its best template, or the mean.",
-                                rich_help_panel=DECIDE)
+    Fusion | None,
+    typer.Option(
+        "--fusion", help="A subject's similarity: of its best template, or the mean.", rich_help_panel=DECIDE
+    ),
 ]
 
 FaceChoice = Annotated[
@@ -79,16 +102,21 @@ MinFace = Annotated[
     float | None, typer.Option(help="Shorter side of a face, in pixels.", metavar="PX", rich_help_panel=FACES)
 ]
 DetScore = Annotated[
-    float | None, typer.Option(help="Detection score that counts, 0 to 1.", metavar="X", rich_help_panel=FACES)
+    float | None,
+    typer.Option(help="Detection score that counts, 0 to 1.", metavar="X", rich_help_panel=FACES),
 ]
 
 OutputFile = Annotated[
     Path | None,
-    typer.Option("--output", "-o", help="Write to FILE, whole or not at all.", metavar="FILE", rich_help_panel=OUTPUT),
+    typer.Option(
+        "--output", "-o", help="Write to FILE, whole or not at all.", metavar="FILE", rich_help_panel=OUTPUT
+    ),
 ]
 OutputFormat = Annotated[
     Format | None,
-    typer.Option("--format", "-f", help="Default: table on a terminal, jsonl in a pipe.", rich_help_panel=OUTPUT),
+    typer.Option(
+        "--format", "-f", help="Default: table on a terminal, jsonl in a pipe.", rich_help_panel=OUTPUT
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="The same as --format json.", rich_help_panel=OUTPUT)]
 
@@ -96,16 +124,32 @@ Batch = Annotated[
     int | None, typer.Option(help="Faces in one recogniser run.", metavar="N", rich_help_panel=RUN)
 ]
 Jobs = Annotated[
-    int | None, typer.Option("--jobs", "-j", help="Photographs worked on at once.", metavar="N", rich_help_panel=RUN)
+    int | None,
+    typer.Option("--jobs", "-j", help="Photographs worked on at once.", metavar="N", rich_help_panel=RUN),
 ]
-FailFast = Annotated[bool, typer.Option("--fail-fast", help="Stop at the first photograph that fails.",
-                                        rich_help_panel=RUN)]
-DryRun = Annotated[bool, typer.Option("--dry-run", "-n", help="Say what would be done; change nothing.",
-                                      rich_help_panel=RUN)]
-Offline = Annotated[bool | None, typer.Option("--offline", help="Never use the network.", rich_help_panel=RUN)]
-NoProgress = Annotated[bool | None, typer.Option("--no-progress", help="No progress bar.", rich_help_panel=RUN)]
-Quiet = Annotated[bool | None, typer.Option("--quiet", "-q", help="Only errors that end the run.", rich_help_panel=RUN)]
+FailFast = Annotated[
+    bool, typer.Option("--fail-fast", help="Stop at the first photograph that fails.", rich_help_panel=RUN)
+]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", "-n", help="Say what would be done; change nothing.", rich_help_panel=RUN)
+]
+Offline = Annotated[
+    bool | None, typer.Option("--offline", help="Never use the network.", rich_help_panel=RUN)
+]
+NoProgress = Annotated[
+    bool | None, typer.Option("--no-progress", help="No progress bar.", rich_help_panel=RUN)
+]
+Quiet = Annotated[
+    bool | None, typer.Option("--quiet", "-q", help="Only errors that end the run.", rich_help_panel=RUN)
+]
 Verbose = Annotated[
-    int, typer.Option("--verbose", "-v", count=True, help="Say more; -vv also ONNX Runtime's own log.",
-                      rich_help_panel=RUN, show_default=False)
+    int,
+    typer.Option(
+        "--verbose",
+        "-v",
+        count=True,
+        help="Say more; -vv also ONNX Runtime's own log.",
+        rich_help_panel=RUN,
+        show_default=False,
+    ),
 ]

@@ -20,8 +20,10 @@ SAME, DIFFERENT = 0, 1
 
 def pair_of(first: str, second: str) -> tuple[Photo, Photo]:
     """Two photographs, which must be files (or - for one of them)."""
-    pair = tuple(Photo(None, named=True, stream=sys.stdin.buffer) if name == "-" else _file(name)
-                 for name in (first, second))
+    pair = tuple(
+        Photo(None, named=True, stream=sys.stdin.buffer) if name == "-" else _file(name)
+        for name in (first, second)
+    )
     if first == second == "-":
         raise UsageError("- stands for standard input and can be given only once")
     return pair[0], pair[1]
@@ -49,7 +51,7 @@ def answer(
 def _mention_others(photo: Photo, seen: Outcome[PhotoFaces]) -> None:
     """The answer hangs on which face was compared, so say when there was a choice."""
     if isinstance(seen, Done) and seen.value.found > 1:
-        say(f"{photo.display}: {seen.value.found} faces; compared the one at {_place(seen.value)} (see --faces)")
+        say(f"{photo.display}: {seen.value.found} faces; took the one at {_place(seen.value)} (see --faces)")
 
 
 def _place(seen: PhotoFaces) -> str:

@@ -44,9 +44,7 @@ def pull_via_insightface(settings: Settings, names: Sequence[str], *, accept_lic
     """Let insightface's model zoo fetch its packages, and import what is in them."""
     store = build.store(settings)
     for name in names:
-        found = models.pull_via_insightface(
-            store, name, acceptance(accept_license), offline=settings.offline
-        )
+        found = models.pull_via_insightface(store, name, acceptance(accept_license), offline=settings.offline)
         for imported in found:
             _tell_imported(imported, settings)
     return 0
@@ -95,7 +93,9 @@ def _json(details: ModelDetails, *, pretty: bool) -> bytes:
 
 
 def _text(details: ModelDetails) -> bytes:
-    lines = [f"{details.name} ({details.kind}{', the default' if details.default else ''}): {details.summary}"]
+    lines = [
+        f"{details.name} ({details.kind}{', the default' if details.default else ''}): {details.summary}"
+    ]
     for role, entry in (("detector", details.detector), ("recogniser", details.recogniser)):
         if entry is not None:
             lines.append(f"{role}: {entry.name}, takes {entry.preprocessing}")
@@ -118,7 +118,9 @@ def _tell_pulled(pulled: Pulled, settings: Settings) -> None:
     if settings.quiet:
         return
     for fetched in pulled.files:
-        origin = "here already" if fetched.source is None else f"from {fetched.source} in {fetched.seconds:.1f} s"
+        origin = (
+            "here already" if fetched.source is None else f"from {fetched.source} in {fetched.seconds:.1f} s"
+        )
         say(f"{fetched.file.name}: {origin}, sha256 {fetched.file.sha256[:12]} verified")
     say(f"{pulled.name} is ready{', and the default' if pulled.became_default else ''}")
 

@@ -31,7 +31,8 @@ class FaceCandidates:
         """Without what a network's overflow made infinite, NaN or inside out."""
         numbers = np.hstack([self.boxes, self.points.reshape(-1, 10), self.scores[:, None]])
         upright = (self.boxes[:, 2:] >= self.boxes[:, :2]).all(axis=1)
-        return self.select(np.isfinite(numbers).all(axis=1) & upright)
+        finite = np.isfinite(numbers).all(axis=1)
+        return self.select(np.flatnonzero(finite & upright))
 
     def between(self, least: float, most: float) -> FaceCandidates:
         """Those whose longer side lies between `least` and `most` pixels."""
@@ -41,7 +42,8 @@ class FaceCandidates:
     def divided_by(self, scale_x: float, scale_y: float) -> FaceCandidates:
         """The same candidates in pixels of the image that the canvas is a scaled copy of."""
         scale = np.array([scale_x, scale_y], dtype=np.float32)
-        return FaceCandidates(self.boxes / np.tile(scale, 2), self.points / scale, self.scores)
+        corners = np.concatenate([scale, scale])
+        return FaceCandidates(self.boxes / corners, self.points / scale, self.scores)
 
 
 def concatenate(parts: list[FaceCandidates]) -> FaceCandidates:

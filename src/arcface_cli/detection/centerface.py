@@ -16,7 +16,7 @@ STRIDE = 4
 def decode(
     outputs: Sequence[NDArray[np.float32]], height: int, width: int, min_score: float
 ) -> FaceCandidates:
-    """Heat map (1, 1, h, w), log size (1, 2, h, w), offset (1, 2, h, w), landmarks (1, 10, h, w) -> candidates.
+    """Heat map (1, 1, h, w), log size and offset (1, 2, h, w), landmarks (1, 10, h, w) -> candidates.
 
     Every pair of channels is (y, x). Landmarks are fractions of the box, from its top left corner.
     """

@@ -17,7 +17,7 @@ ANCHORS_PER_CELL = 2
 def decode(
     outputs: Sequence[NDArray[np.float32]], height: int, width: int, min_score: float
 ) -> FaceCandidates:
-    """Nine heads, (cells * 2, 1 | 4 | 10) with or without a leading batch of 1 -> candidates over `min_score`.
+    """Nine heads, (cells * 2, 1 | 4 | 10), perhaps with a batch of 1 -> candidates over `min_score`.
 
     The heads come as three of scores, three of distances (left, top, right, bottom) and three of
     landmark offsets, one for each stride; distances and offsets are in units of the stride.

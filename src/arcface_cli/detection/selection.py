@@ -31,7 +31,9 @@ def choose_faces(
     large = [face for face in faces if min(face.box.width, face.box.height) >= min_side]
     if not large:
         longest = max(min(face.box.width, face.box.height) for face in faces)
-        raise FaceTooSmall(f"{name}: the largest face is {longest:.0f} pixels wide, under --min-face {min_side:g}")
+        raise FaceTooSmall(
+            f"{name}: the largest face is {longest:.0f} pixels wide, under --min-face {min_side:g}"
+        )
     match choice:
         case FaceChoice.ALL:
             return tuple(large)

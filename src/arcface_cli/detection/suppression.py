@@ -8,9 +8,7 @@ from numpy.typing import NDArray
 from arcface_cli.detection.candidates import FaceCandidates
 
 
-def suppress(
-    boxes: NDArray[np.float32], scores: NDArray[np.float32], max_overlap: float
-) -> NDArray[np.intp]:
+def suppress(boxes: NDArray[np.float32], scores: NDArray[np.float32], max_overlap: float) -> NDArray[np.intp]:
     """Indices of the boxes that stay, best score first (ties by index).
 
     boxes: (N, 4), scores: (N,). A box goes when its intersection over union with a better one that
@@ -34,7 +32,8 @@ def overlaps(boxes: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray
     """(N, M) intersection over union of every box with every other; 0 where both are empty."""
     shared, areas, other_areas = _shared_areas(boxes, others)
     union = areas[:, None] + other_areas[None] - shared
-    return np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
+    ratios: NDArray[np.float32] = np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
+    return ratios
 
 
 def without_parts(found: FaceCandidates) -> FaceCandidates:
@@ -47,7 +46,7 @@ def without_parts(found: FaceCandidates) -> FaceCandidates:
     within = shared > 0.8 * areas[:, None]
     larger = areas[None, :] > 4.0 * areas[:, None]
     better = found.scores[None, :] >= 0.85 * found.scores[:, None]
-    return found.select(~(within & larger & better).any(axis=1))
+    return found.select(np.flatnonzero(~(within & larger & better).any(axis=1)))
 
 
 def _shared_areas(

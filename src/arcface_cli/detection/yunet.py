@@ -30,9 +30,9 @@ def decode(
         kept = np.flatnonzero(scores >= min_score)
         cells = grid(height, width, stride)[kept]
         raw_boxes = outputs[level + 6].reshape(-1, 4)[kept]
-        centers = (cells + raw_boxes[:, :2]) * stride
-        half_sizes = np.exp(raw_boxes[:, 2:]) * (stride / 2)
-        points = (cells[:, None] + outputs[level + 9].reshape(-1, 5, 2)[kept]) * stride
+        centers = (cells + raw_boxes[:, :2]) * np.float32(stride)
+        half_sizes = np.exp(raw_boxes[:, 2:]) * np.float32(stride / 2)
+        points = (cells[:, None] + outputs[level + 9].reshape(-1, 5, 2)[kept]) * np.float32(stride)
         boxes = np.hstack([centers - half_sizes, centers + half_sizes])
         parts.append(FaceCandidates(boxes, points, scores[kept]))
     return concatenate(parts)

@@ -89,11 +89,11 @@ def _faiss() -> ModuleType:
     return module
 
 
-def _flat(faiss: ModuleType, dimension: int) -> Any:  # noqa: ANN401  # FAISS carries no types
+def _flat(faiss: ModuleType, dimension: int) -> Any:  # FAISS carries no types
     return faiss.IndexFlatIP(dimension)
 
 
-def _on_gpu(faiss: ModuleType, dimension: int, number: int) -> Any:  # noqa: ANN401
+def _on_gpu(faiss: ModuleType, dimension: int, number: int) -> Any:
     count = faiss.get_num_gpus() if hasattr(faiss, "StandardGpuResources") else 0
     if number >= count:
         built = "sees" if hasattr(faiss, "StandardGpuResources") else "is the build for CPUs and sees"

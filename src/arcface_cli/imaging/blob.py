@@ -19,10 +19,10 @@ class PixelScaling:
     scale: float
 
 
-def to_blob(pictures: Sequence[NDArray[np.uint8]] | NDArray[np.uint8], scaling: PixelScaling) -> NDArray[np.float32]:
+def to_blob(
+    pictures: Sequence[NDArray[np.uint8]] | NDArray[np.uint8], scaling: PixelScaling
+) -> NDArray[np.float32]:
     """Pictures of one size, each (H, W, 3) uint8 BGR -> (N, 3, H, W) float32, scaled and in channel order."""
     mean = (scaling.mean,) * 3
-    blob: NDArray[np.float32] = cv2.dnn.blobFromImages(
-        list(pictures), 1.0 / scaling.scale, mean=mean, swapRB=scaling.rgb
-    )
-    return blob
+    blob = cv2.dnn.blobFromImages(list(pictures), 1.0 / scaling.scale, mean=mean, swapRB=scaling.rgb)
+    return np.asarray(blob, dtype=np.float32)

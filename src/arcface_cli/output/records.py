@@ -55,7 +55,7 @@ def aligned(run: Run, photo: Photo, outcome: Outcome[AlignedPhoto]) -> Record:
 def embedded(
     run: Run, photo: Photo, outcome: Outcome[PhotoFaces], features: Literal["list", "array"] | None
 ) -> Record:
-    """A record of `embed`; `features` says in which form each face's unit vector is put into it, if at all."""
+    """A record of `embed`; `features`: in which form the unit vectors are put into it, if at all."""
     record = _head(run, photo, outcome)
     if isinstance(outcome, Done):
         seen = outcome.value
@@ -97,7 +97,9 @@ def identified(
     return _with_run(record, run)
 
 
-def verified(run: Run, photos: Sequence[Photo], outcome: Outcome[VerifiedPair], point: OperatingPoint) -> Record:
+def verified(
+    run: Run, photos: Sequence[Photo], outcome: Outcome[VerifiedPair], point: OperatingPoint
+) -> Record:
     """A record of `verify`: one for the pair. `same_person` stands in it only when there is an answer."""
     record: Record = {"schema": SCHEMA_VERSION, "command": run.command}
     record["inputs"] = [photo.display for photo in photos]

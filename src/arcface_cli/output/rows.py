@@ -33,8 +33,11 @@ Row = dict[str, Any]
 
 def rows_of(record: Record) -> list[Row]:
     """One row a face; one row for an input without any. Missing cells are left out."""
-    head: Row = {key: record[key] for key in ("input", "status", "subject", "template", "dimension", "fingerprint")
-                 if key in record}
+    head: Row = {
+        key: record[key]
+        for key in ("input", "status", "subject", "template", "dimension", "fingerprint")
+        if key in record
+    }
     error = record.get("error")
     if error is not None:
         head |= {"code": error["code"], "message": error["message"]}

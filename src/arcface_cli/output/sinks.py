@@ -111,7 +111,9 @@ class TableSink(Sink):
     def __init__(self, stream: BinaryIO, command: str, width: int | None, color: bool) -> None:
         text = io.TextIOWrapper(stream, encoding="utf-8", errors="backslashreplace", write_through=True)
         self._text = text
-        self._console = Console(file=text, width=width, force_terminal=color, no_color=not color, highlight=False)
+        self._console = Console(
+            file=text, width=width, force_terminal=color, no_color=not color, highlight=False
+        )
         self._columns = SHOWN[command]
         self._rows: list[dict[str, Any]] = []
         self._caption: str | None = None
@@ -136,7 +138,9 @@ class TableSink(Sink):
         table = Table(box=None, pad_edge=False, header_style="bold")
         for column in self._columns:
             numeric = column in ("face", "similarity", "distance", "margin", "detection_score", "template")
-            table.add_column(column.replace("_", " "), justify="right" if numeric else "left", overflow="fold")
+            table.add_column(
+                column.replace("_", " "), justify="right" if numeric else "left", overflow="fold"
+            )
         for row in self._rows:
             table.add_row(*(_cell(row, column) for column in self._columns))
         self._console.print(table)
@@ -207,7 +211,9 @@ def caption_of(threshold: Record) -> str:
         return f"{said}; no error rate is known for it (given by {threshold['origin']})"
     count = threshold["impostor_comparisons"]
     counted = "" if count is None else f", {count:,} impostor comparisons"
-    return f"{said}; FMR {threshold['fmr']:g} measured with {threshold['model']} on {threshold['data']}{counted}"
+    return (
+        f"{said}; FMR {threshold['fmr']:g} measured with {threshold['model']} on {threshold['data']}{counted}"
+    )
 
 
 def to_json(record: Record) -> bytes:

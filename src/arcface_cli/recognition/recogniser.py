@@ -82,4 +82,5 @@ def unit_length(raw: NDArray[np.float32], name: str) -> NDArray[np.float32]:
     norms = np.linalg.norm(raw.astype(np.float64), axis=1, keepdims=True)
     if not np.all(np.isfinite(norms) & (norms > SMALLEST_NORM)):
         raise UnusableFeature(f"{name}: the recogniser's feature is empty or not a number")
-    return (raw / norms).astype(np.float32)
+    unit: NDArray[np.float32] = (raw / norms).astype(np.float32)
+    return unit

@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from importlib import metadata, util
 from pathlib import Path
+from typing import Any
 
 from arcface_cli.errors import DeviceUnavailable, RuntimeMissing, UsageError
 
@@ -84,14 +85,16 @@ def cuda_obstacle(index: int) -> Obstacle | None:
     count = _cuda_device_count()
     if index >= count:
         cards = f"{count} CUDA device{'' if count == 1 else 's'}" if count else "no CUDA device"
-        return Obstacle(f"the driver sees {cards}", "see nvidia-smi and CUDA_VISIBLE_DEVICES, or use --device cpu")
+        return Obstacle(
+            f"the driver sees {cards}", "see nvidia-smi and CUDA_VISIBLE_DEVICES, or use --device cpu"
+        )
     return _provider_obstacle(ort)
 
 
-def _provider_obstacle(ort: object) -> Obstacle | None:
+def _provider_obstacle(ort: Any) -> Obstacle | None:
     """Load the provider's library the way ONNX Runtime would; the loader names what is missing."""
     preload_cuda_libraries(ort)
-    folder = Path(str(getattr(ort, "__file__", ""))).parent / "capi"
+    folder = Path(ort.__file__).parent / "capi"
     for name in ("libonnxruntime_providers_shared.so", "libonnxruntime_providers_cuda.so"):
         reason = _missing(str(folder / name))
         if reason is not None:
@@ -102,7 +105,7 @@ def _provider_obstacle(ort: object) -> Obstacle | None:
     return None
 
 
-def preload_cuda_libraries(ort: object) -> None:
+def preload_cuda_libraries(ort: Any) -> None:
     """Let ONNX Runtime find CUDA and cuDNN in their wheels; what is missing shows when it is loaded."""
     preload = getattr(ort, "preload_dlls", None)
     if preload is not None:
@@ -115,7 +118,7 @@ def gpu_seen() -> bool:
     return bool(glob.glob("/dev/nvidia[0-9]*")) or Path("/proc/driver/nvidia/gpus").is_dir()  # noqa: PTH207
 
 
-def import_onnxruntime() -> object:
+def import_onnxruntime() -> Any:
     """Import onnxruntime with its chatter off. Raises RuntimeMissing, naming what to install."""
     if util.find_spec("onnxruntime") is None:
         raise RuntimeMissing("onnxruntime is not installed")

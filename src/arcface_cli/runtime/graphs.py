@@ -18,7 +18,7 @@ BATCH, HEIGHT, WIDTH = "batch", "height", "width"
 
 @dataclass(frozen=True, slots=True)
 class GraphFacts:
-    """What a graph declares of its one picture input and its first output; a free dimension is a name or None."""
+    """What a graph declares of its picture input and its outputs; a free dimension is a name or None."""
 
     input_shape: tuple[int | str | None, ...]
     output_shapes: tuple[tuple[int | str | None, ...], ...]
@@ -96,7 +96,9 @@ def _load(model: Path | bytes) -> Any:
             return onnx.load_model(model, load_external_data=False)
         return onnx.load_model_from_string(model)
     except Exception as error:  # protobuf's DecodeError, and whatever a hostile file provokes
-        raise ModelUnusable(f"{name}: this is no ONNX file", hint="give the .onnx file of a network") from error
+        raise ModelUnusable(
+            f"{name}: this is no ONNX file", hint="give the .onnx file of a network"
+        ) from error
 
 
 def _shape(value: Any) -> tuple[int | str | None, ...]:

@@ -42,7 +42,7 @@ class Session:
         )
 
     def run(self, blob: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-        """Feed the first input; return every output in graph order. Raises ModelUnusable when the graph fails."""
+        """Feed the first input; return every output, in graph order. Raises ModelUnusable if it fails."""
         try:
             outputs: list[NDArray[np.float32]] = self._session.run(None, {self.input_name: blob})
         except Exception as error:  # the runtime's own exceptions share no base class
@@ -62,7 +62,9 @@ def open_session(model: Path | bytes, name: str, options: SessionOptions) -> Ses
     ort.set_default_logger_severity(_EVERYTHING if options.chatty else _FATAL_ONLY)
     source = str(model) if isinstance(model, Path) else model
     try:
-        session = ort.InferenceSession(source, _native_options(ort, options), providers=_providers(ort, options.device))
+        session = ort.InferenceSession(
+            source, _native_options(ort, options), providers=_providers(ort, options.device)
+        )
     except Exception as error:  # as above
         raise ModelUnusable(
             f"{name}: ONNX Runtime can't load it ({_first_line(error)})",

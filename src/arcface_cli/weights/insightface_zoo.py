@@ -117,7 +117,7 @@ class InsightfaceZoo:
                 raise ModelUnusable(f"{file}: insightface can't use it ({_words(error)})") from error
 
 
-def _from_manifest(package: Any, file: Path) -> ZooModel | None:  # noqa: ANN401
+def _from_manifest(package: Any, file: Path) -> ZooModel | None:
     """A network of a manifest package (insightface 2), as its manifest describes it."""
     for name in ("detection", "recognition"):
         task = package.tasks.get(name)
@@ -133,7 +133,7 @@ def _from_manifest(package: Any, file: Path) -> ZooModel | None:  # noqa: ANN401
     return None
 
 
-def _from_model(file: Path, model: Any) -> ZooModel | None:  # noqa: ANN401
+def _from_model(file: Path, model: Any) -> ZooModel | None:
     """A network of an older package, as insightface's own router sets it up."""
     task = getattr(model, "taskname", None)
     if task not in ("detection", "recognition"):
@@ -144,7 +144,7 @@ def _from_model(file: Path, model: Any) -> ZooModel | None:  # noqa: ANN401
     return ZooModel(file, task, mean, scale, in_graph, dimension)
 
 
-def _import(name: str) -> Any:  # noqa: ANN401
+def _import(name: str) -> Any:
     try:
         return importlib.import_module(name)
     except ImportError as error:

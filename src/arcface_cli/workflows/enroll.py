@@ -8,7 +8,14 @@ from itertools import islice
 
 from arcface_cli.errors import DuplicatePhoto, EnrolledAsAnother, NoSubject, UsageError
 from arcface_cli.faces import Done, Outcome, Skipped
-from arcface_cli.gallery.entries import Added, AddResult, Duplicate, EnrolledElsewhere, NewTemplate, subject_name
+from arcface_cli.gallery.entries import (
+    Added,
+    AddResult,
+    Duplicate,
+    EnrolledElsewhere,
+    NewTemplate,
+    subject_name,
+)
 from arcface_cli.inputs.photo import Photo
 from arcface_cli.pipeline import PhotoOutcome
 from arcface_cli.results import EnrolledPhoto, PhotoFaces

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from arcface_cli.decision import OperatingPoint, clip_similarity
 from arcface_cli.decision import verify as compare
 from arcface_cli.faces import Done, Outcome
 from arcface_cli.results import PhotoFaces, VerifiedPair
-
-import numpy as np
 
 
 def verify(

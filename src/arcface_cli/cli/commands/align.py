@@ -26,7 +26,7 @@ def align(
     faces: options.FaceChoice = None,
     min_face: options.MinFace = None,
     det_score: options.DetScore = None,
-    format: options.OutputFormat = None,  # noqa: A002
+    format: options.OutputFormat = None,
     json: options.AsJson = False,
     jobs: options.Jobs = None,
     fail_fast: options.FailFast = False,
@@ -52,6 +52,8 @@ def align(
     with open_sink(Target("align", settings)) as sink, CropFolder(output) as folder:
         shop = build.workshop("align", settings, photos, recognise=False, faces="all", verbosity=verbose)
         results = run_align(shop.results(), folder.save)
-        batch.run(sink, results, lambda photo, outcome: folder.noted(records.aligned(shop.run, photo, outcome)))
+        batch.run(
+            sink, results, lambda photo, outcome: folder.noted(records.aligned(shop.run, photo, outcome))
+        )
     batch.finish("align")
     return batch.tally.status()

@@ -15,7 +15,7 @@ app = typer.Typer(help="See which settings are in force, and where each comes fr
 def show(
     context: typer.Context,
     origin: Annotated[bool, typer.Option("--origin", help="Also say where each value comes from.")] = False,
-    format: options.OutputFormat = None,  # noqa: A002
+    format: options.OutputFormat = None,
     json: options.AsJson = False,
 ) -> int:
     """Every setting: its value now, its variable, and its key in the config file.

@@ -22,7 +22,7 @@ def embed(
     min_face: options.MinFace = None,
     det_score: options.DetScore = None,
     output: options.OutputFile = None,
-    format: options.OutputFormat = None,  # noqa: A002
+    format: options.OutputFormat = None,
     json: options.AsJson = False,
     batch: options.Batch = None,
     jobs: options.Jobs = None,
@@ -47,6 +47,8 @@ def embed(
     work = Batch(settings, fail_fast)
     with open_sink(Target("embed", settings, output, dimension)) as sink:
         shop = build.workshop("embed", settings, photos, recognise=True, faces="all", verbosity=verbose)
-        work.run(sink, shop.results(), lambda *result: records.embedded(shop.run, *result, sink.features))
+        work.run(
+            sink, shop.results(), lambda photo, seen: records.embedded(shop.run, photo, seen, sink.features)
+        )
     work.finish("embed")
     return work.tally.status()

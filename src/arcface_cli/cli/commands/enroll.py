@@ -30,7 +30,7 @@ def enroll(
     min_face: options.MinFace = None,
     det_score: options.DetScore = None,
     output: options.OutputFile = None,
-    format: options.OutputFormat = None,  # noqa: A002
+    format: options.OutputFormat = None,
     json: options.AsJson = False,
     batch: options.Batch = None,
     jobs: options.Jobs = None,

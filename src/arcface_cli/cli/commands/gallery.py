@@ -15,7 +15,7 @@ app = typer.Typer(help="See who is enrolled, and what is stored about them.", no
 def list_subjects(
     context: typer.Context,
     gallery: options.Gallery = None,
-    format: options.OutputFormat = None,  # noqa: A002
+    format: options.OutputFormat = None,
     json: options.AsJson = False,
 ) -> int:
     """Everybody in the gallery, by name.
@@ -41,7 +41,7 @@ def show_subject(
     context: typer.Context,
     name: Annotated[str, typer.Argument(help="The person.", metavar="NAME", show_default=False)],
     gallery: options.Gallery = None,
-    format: options.OutputFormat = None,  # noqa: A002
+    format: options.OutputFormat = None,
     json: options.AsJson = False,
 ) -> int:
     """All that is stored about a person: each template with the photograph it comes from.
@@ -64,7 +64,7 @@ def show_subject(
 def stats(
     context: typer.Context,
     gallery: options.Gallery = None,
-    format: options.OutputFormat = None,  # noqa: A002
+    format: options.OutputFormat = None,
     json: options.AsJson = False,
 ) -> int:
     """Counts, model, size on disk, and the threshold that identify goes by.

@@ -34,7 +34,7 @@ def identify(
     min_face: options.MinFace = None,
     det_score: options.DetScore = None,
     output: options.OutputFile = None,
-    format: options.OutputFormat = None,  # noqa: A002
+    format: options.OutputFormat = None,
     json: options.AsJson = False,
     batch: options.Batch = None,
     jobs: options.Jobs = None,
@@ -62,7 +62,7 @@ def identify(
         shop = build.workshop("identify", settings, photos, recognise=True, faces="all", verbosity=verbose)
         results = identification(settings, shop, point)
         work.run(
-            sink, results, lambda *result: records.identified(shop.run, *result, point, settings.top)
+            sink, results, lambda photo, seen: records.identified(shop.run, photo, seen, point, settings.top)
         )
     work.finish("identify")
     return work.tally.status(exists=exists)

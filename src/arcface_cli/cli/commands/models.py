@@ -9,9 +9,13 @@ import typer
 
 from arcface_cli.cli import options
 
-app = typer.Typer(help="Weights: what there is, what is installed, under which licence.", no_args_is_help=True)
+app = typer.Typer(
+    help="Weights: what there is, what is installed, under which licence.", no_args_is_help=True
+)
 
-Name = Annotated[str, typer.Argument(help="Pack, detector or recogniser.", metavar="NAME", show_default=False)]
+Name = Annotated[
+    str, typer.Argument(help="Pack, detector or recogniser.", metavar="NAME", show_default=False)
+]
 AcceptLicense = Annotated[
     bool, typer.Option("--accept-license", help="Accept a licence that restricts use; this is recorded.")
 ]
@@ -20,7 +24,7 @@ AcceptLicense = Annotated[
 @app.command("list")
 def list_models(
     context: typer.Context,
-    format: options.OutputFormat = None,  # noqa: A002
+    format: options.OutputFormat = None,
     json: options.AsJson = False,
 ) -> int:
     """Packs, detectors and recognisers, with licence and size; the default pack is marked.
@@ -44,8 +48,10 @@ def list_models(
 @app.command("pull")
 def pull(
     context: typer.Context,
-    names: Annotated[list[str], typer.Argument(help="Packs, detectors or recognisers.", metavar="NAME...",
-                                               show_default=False)],
+    names: Annotated[
+        list[str],
+        typer.Argument(help="Packs, detectors or recognisers.", metavar="NAME...", show_default=False),
+    ],
     via: Annotated[
         Literal["insightface"] | None, typer.Option(help="Let insightface's own model zoo fetch it.")
     ] = None,
@@ -72,8 +78,9 @@ def pull(
 @app.command("import")
 def import_file(
     context: typer.Context,
-    path: Annotated[Path, typer.Argument(help="An ONNX file, or a folder of them.", metavar="FILE",
-                                         show_default=False)],
+    path: Annotated[
+        Path, typer.Argument(help="An ONNX file, or a folder of them.", metavar="FILE", show_default=False)
+    ],
     name: Annotated[str | None, typer.Option(help="Name for your own recogniser.", metavar="NAME")] = None,
     colour: Annotated[
         Literal["rgb", "bgr"] | None, typer.Option("--colour", "--color", help="Channel order it takes.")
@@ -100,7 +107,7 @@ def import_file(
 @app.command("verify")
 def verify(
     context: typer.Context,
-    format: options.OutputFormat = None,  # noqa: A002
+    format: options.OutputFormat = None,
     json: options.AsJson = False,
 ) -> int:
     """Hash every installed file anew. Status 1 if one is damaged.
@@ -131,7 +138,7 @@ def verify(
 def show(
     context: typer.Context,
     name: Name,
-    format: options.OutputFormat = None,  # noqa: A002
+    format: options.OutputFormat = None,
     json: options.AsJson = False,
 ) -> int:
     """Everything that is known of a model: files, licence, preprocessing, thresholds, model card.

@@ -25,7 +25,7 @@ def verify(
     min_face: options.MinFace = None,
     det_score: options.DetScore = None,
     output: options.OutputFile = None,
-    format: options.OutputFormat = None,  # noqa: A002
+    format: options.OutputFormat = None,
     json: options.AsJson = False,
     jobs: options.Jobs = None,
     quiet: options.Quiet = None,
