@@ -14,7 +14,7 @@ from arcface_cli.cli.tally import Tally
 from arcface_cli.faces import Done, Failed, Outcome, Skipped
 from arcface_cli.inputs.photo import Photo
 from arcface_cli.output.files import telling_output, whole_file
-from arcface_cli.output.sinks import Sink, make_sink
+from arcface_cli.output.sinks import NullSink, Sink, make_sink
 from arcface_cli.settings import Format, Settings
 
 if TYPE_CHECKING:
@@ -28,12 +28,22 @@ SUFFIX_FORMATS: dict[str, Format] = {
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where records go and in which form. command: names the columns; dimension: of features, if any."""
+    """Where records go and in which form.
+
+    command: names the columns.  dimension: of features, if any.  status_only: the exit status is an answer.
+    """
 
     command: str
     settings: Settings
     output: Path | None = None
     dimension: int | None = None
+    status_only: bool = False
+
+    @property
+    def silent(self) -> bool:
+        """Whether -q leaves only the exit status: where that is the answer and nobody named a format."""
+        unasked = self.settings.format is None and self.output is None
+        return self.status_only and self.settings.quiet and unasked
 
     @property
     def format(self) -> Format:
@@ -101,6 +111,10 @@ class Batch:
 def open_sink(target: Target) -> Iterator[Sink]:
     """A sink on stdout, or on a file that appears only when the block ends well."""
     with contextlib.ExitStack() as stack:
+        if target.silent:
+            stack.enter_context(data_stream())
+            yield NullSink()
+            return
         if target.output is None:
             stream, terminal = stack.enter_context(data_stream()), is_terminal()
         else:

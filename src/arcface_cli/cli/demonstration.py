@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 import shutil
 import sys
@@ -40,9 +41,12 @@ def demonstrate(settings: Settings, folder: Path | None) -> int:
     pack = _fetch(settings, place)
     extra = () if settings.device == "auto" else ("--device", settings.device)
     succeeded = True
-    for step in _steps(pack, place, extra):
-        _print(f"\n# {step.words}\n$ {_command_line(step.arguments)}")
-        succeeded &= _run(step.arguments) == step.status
+    _print(f"\n$ cd {shlex.quote(str(place))}")
+    # Short paths read better; but a models folder that was given relative to here must still be found.
+    with contextlib.chdir(place) if settings.models_dir.is_absolute() else contextlib.nullcontext():
+        for step in _steps(pack, Path() if settings.models_dir.is_absolute() else place, extra):
+            _print(f"\n# {step.words}\n$ {_command_line(step.arguments)}")
+            succeeded &= _run(step.arguments) == step.status
     _print(f"\nEverything is in {place}. Now yours: arcface enroll ./people/; arcface identify photo.jpg")
     return 0 if succeeded else 1
 

@@ -42,6 +42,18 @@ class Sink(ABC):
         """Write what is still held back."""
 
 
+class NullSink(Sink):
+    """Writes nothing: the exit status is the answer."""
+
+    features = None
+
+    def write(self, record: Record) -> None:
+        """Nothing to do."""
+
+    def close(self) -> None:
+        """Nothing to do."""
+
+
 class JsonLinesSink(Sink):
     """One JSON object a line, each line out at once."""
 

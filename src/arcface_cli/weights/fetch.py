@@ -100,7 +100,7 @@ class Fetcher:
                     self._fetch_from(source, file)
             except DownloadFailed as error:
                 failures.append(f"{source}: {error.message}")
-                self._progress.remarked(f"{file.name}: {failures[-1]}")
+                self._progress.remarked(f"{file.name}: passing over {failures[-1]}")
             else:
                 return source
         raise DownloadFailed(

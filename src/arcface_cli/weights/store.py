@@ -221,10 +221,20 @@ class WeightStore:
         )
 
     def _default_name(self) -> str:
+        """The default, else the one recogniser that is installed, if there is just one."""
         default = self.state.default
-        if default is None:
+        if default is not None:
+            return default
+        catalogue = self.catalogue
+        installed = [each.name for each in catalogue.recogniser if self.has(catalogue.file_of(each))]
+        if len(installed) == 1:
+            return installed[0]
+        if not installed:
             raise ModelMissing("no model pack is installed yet")
-        return default
+        raise ModelMissing(
+            f"no default was chosen among {', '.join(installed)}",
+            hint=f"choose with -m, or for good with: arcface models use {installed[0]}",
+        )
 
     def _sound_path(self, file: WeightFile, wanted: str) -> Path:
         path, soundness = self.path_of(file), self.soundness(file)

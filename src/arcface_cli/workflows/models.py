@@ -235,6 +235,8 @@ def _require(store: WeightStore, licence: Licence, accept: Accept) -> None:
 
 def _offer_completed_pack(store: WeightStore) -> str | None:
     """After single files arrived: the first complete pack becomes the default when there is none yet."""
+    if store.state.default is not None:
+        return None
     for pack in store.catalogue.pack:
         if store.is_installed(pack.name):
             return pack.name if store.offer_default(pack.name, replacing=False) else None

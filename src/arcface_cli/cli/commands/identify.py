@@ -58,7 +58,7 @@ def identify(
     settings, photos = loaded.values, build.photos(context.params)
     point = build.operating_point(loaded)
     work = Batch(settings, fail_fast)
-    with open_sink(Target("identify", settings, output)) as sink:
+    with open_sink(Target("identify", settings, output, status_only=exists)) as sink:
         shop = build.workshop("identify", settings, photos, recognise=True, faces="all", verbosity=verbose)
         results = identification(settings, shop, point)
         work.run(

@@ -44,7 +44,7 @@ def verify(
     loaded = build.settings_from(context.params)
     settings, photos = loaded.values, pair_of(first, second)
     point = build.operating_point(loaded)
-    with open_sink(Target("verify", settings, output)) as sink:
+    with open_sink(Target("verify", settings, output, status_only=True)) as sink:
         shop = build.workshop(
             "verify", settings, iter(photos), recognise=True, faces="largest", verbosity=verbose
         )
