@@ -110,24 +110,25 @@ class Batch:
 @contextlib.contextmanager
 def open_sink(target: Target) -> Iterator[Sink]:
     """A sink on stdout, or on a file that appears only when the block ends well."""
+    # Asked first: inside data_stream, file descriptor 1 is stderr, which may be another kind of file.
+    form, terminal = target.format, target.output is None and is_terminal()
+    color = terminal and wants_color()
     with contextlib.ExitStack() as stack:
         if target.silent:
             stack.enter_context(data_stream())
             yield NullSink()
             return
-        if target.output is None:
-            stream, terminal = stack.enter_context(data_stream()), is_terminal()
-        else:
-            # What native libraries print must not reach stdout in this case either.
-            stack.enter_context(data_stream())
-            stream, terminal = stack.enter_context(whole_file(target.output)), False
+        # What native libraries print must not reach stdout, even when the data goes elsewhere.
+        stream = stack.enter_context(data_stream())
+        if target.output is not None:
+            stream = stack.enter_context(whole_file(target.output))
         sink = make_sink(
-            target.format,
+            form,
             stream,
             target.command,
             dimension=target.dimension,
             width=None if terminal else 160,
-            color=terminal and wants_color(),
+            color=color,
         )
         yield sink
         with telling_output("the output"):

@@ -177,7 +177,14 @@ def detector(installed: InstalledDetector, settings: Settings, options: SessionO
 def _borrowed_detector(installed: InstalledDetector, settings: Settings, device: Device) -> Detector:
     from arcface_cli.detection.borrowed import BorrowedDetector
 
-    return BorrowedDetector(installed.entry.name, installed.path, device.cuda_index, settings.det_score)
+    entry = installed.entry
+    return BorrowedDetector(
+        entry.name,
+        installed.path,
+        None if entry.normalisation == "graph" else scaling_of(entry),
+        cuda_index=device.cuda_index,
+        min_score=settings.det_score,
+    )
 
 
 def recogniser(installed: InstalledRecogniser, settings: Settings, options: SessionOptions) -> Recogniser:

@@ -19,11 +19,10 @@ def show_rows(rows: Sequence[Row], settings: Settings, shown: Sequence[str]) -> 
     """Write all rows in the settings' format; a table shows only the columns `shown`."""
     format_ = settings.format if settings.format is not None else ("table" if is_terminal() else "jsonl")
     terminal = is_terminal()
+    color = terminal and wants_color()  # inside data_stream it would be stderr that is asked
     with data_stream() as stream:
         if format_ == "table":
-            stream.write(
-                _table(rows, shown, color=terminal and wants_color(), width=None if terminal else 160)
-            )
+            stream.write(_table(rows, shown, color=color, width=None if terminal else 160))
         else:
             stream.write(_written(rows, format_))
         stream.flush()

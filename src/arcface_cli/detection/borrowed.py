@@ -19,22 +19,40 @@ from arcface_cli.detection.candidates import FaceCandidates
 from arcface_cli.detection.detector import as_faces
 from arcface_cli.errors import ModelUnusable, RuntimeMissing
 from arcface_cli.faces import DetectedFace
+from arcface_cli.imaging.blob import PixelScaling
 
 MIN_SCORE = 0.5
+SIZES = [(128, 128), (640, 640)]
+"""insightface's own default canvases: the small one finds faces that fill the frame."""
 
 
 class BorrowedDetector:
-    """A detector of insightface's model zoo. cuda_index: None for the CPU."""
+    """A detector of insightface's model zoo.
 
-    def __init__(self, name: str, path: Path, cuda_index: int | None, min_score: float | None) -> None:
+    scaling: how it is fed; None: its graph scales by itself.  cuda_index: None for the CPU.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        path: Path,
+        scaling: PixelScaling | None,
+        *,
+        cuda_index: int | None = None,
+        min_score: float | None = None,
+    ) -> None:
         self.name = name
-        self._model = _load(name, path, cuda_index)
-        self._min_score = MIN_SCORE if min_score is None else min_score
+        self._model = _load(name, path, scaling, cuda_index)
+        self._model.prepare(
+            -1 if cuda_index is None else cuda_index,
+            input_size=SIZES,
+            det_thresh=MIN_SCORE if min_score is None else min_score,
+        )
 
     def detect(self, image: NDArray[np.uint8]) -> tuple[DetectedFace, ...]:
         """image: (H, W, 3) uint8 BGR, upright. Returns faces, best score first, in its pixels."""
         with contextlib.redirect_stdout(sys.stderr):
-            boxes, points = self._model.detect(image, det_thresh=self._min_score)
+            boxes, points = self._model.detect(image)
         if points is None:
             raise ModelUnusable(f"{self.name}: it finds no landmarks, so faces can't be aligned")
         found = FaceCandidates(
@@ -45,7 +63,7 @@ class BorrowedDetector:
         return as_faces(found.where_finite())
 
 
-def _load(name: str, path: Path, cuda_index: int | None) -> Any:
+def _load(name: str, path: Path, scaling: PixelScaling | None, cuda_index: int | None) -> Any:
     if find_spec("insightface") is None:
         raise RuntimeMissing(
             f"{name} is run by insightface, which is not installed",
@@ -55,8 +73,14 @@ def _load(name: str, path: Path, cuda_index: int | None) -> Any:
         from insightface.model_zoo import model_zoo
 
         provider = "CPUExecutionProvider" if cuda_index is None else "CUDAExecutionProvider"
-        model = model_zoo.get_model(str(path), providers=[provider])
-        if model is None or getattr(model, "taskname", None) != "detection":
-            raise ModelUnusable(f"{name}: insightface doesn't know this as a detector")
-        model.prepare(-1 if cuda_index is None else cuda_index, input_size=(640, 640))
-    return model
+        stated = "embedded" if scaling is None else {"mean": scaling.mean, "std": scaling.scale}
+        try:
+            return model_zoo.get_model(
+                str(path),
+                model_task="detection",
+                model_metadata={"preprocessing": stated},
+                providers=[provider],
+            )
+        except Exception as error:  # insightface's, onnxruntime's and protobuf's share no base class
+            reason = " ".join(str(error).split())
+            raise ModelUnusable(f"{name}: insightface can't use it as a detector ({reason})") from error
