@@ -17,6 +17,7 @@ from arcface_cli.settings import LoadedSettings, Settings, available_cores, load
 if TYPE_CHECKING:
     from arcface_cli.decision import OperatingPoint
     from arcface_cli.detection.detector import Detector
+    from arcface_cli.faces import ModelFingerprint
     from arcface_cli.imaging.blob import PixelScaling
     from arcface_cli.inputs.photo import Photo
     from arcface_cli.output.records import Run
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from arcface_cli.runtime.devices import Device
     from arcface_cli.runtime.sessions import Session, SessionOptions
     from arcface_cli.weights.catalogue import DetectorEntry, RecogniserEntry
-    from arcface_cli.weights.store import InstalledDetector, InstalledRecogniser, WeightStore
+    from arcface_cli.weights.store import InstalledDetector, ResolvedModel, WeightStore
 
 
 def settings_from(params: dict[str, Any]) -> LoadedSettings:
@@ -150,7 +151,7 @@ def workshop(
     limit_threads(options.threads)
     stages = Stages(
         detector=detector(found, settings, options),
-        recogniser=None if model is None else recogniser(model.recogniser, settings, options),
+        recogniser=None if model is None else recogniser(model, settings, options),
         choice=FaceChoice(faces if settings.faces is None else settings.faces),
         min_face=settings.min_face,
     )
@@ -187,19 +188,25 @@ def _borrowed_detector(installed: InstalledDetector, settings: Settings, device:
     )
 
 
-def recogniser(installed: InstalledRecogniser, settings: Settings, options: SessionOptions) -> Recogniser:
+def recogniser(model: ResolvedModel, settings: Settings, options: SessionOptions) -> Recogniser:
     """A recogniser ready to run, with the fingerprint of its templates."""
-    from arcface_cli.alignment import ALIGNMENT_VERSION
-    from arcface_cli.faces import ModelFingerprint
     from arcface_cli.recognition.recogniser import Recogniser
 
-    entry = installed.entry
-    fingerprint = ModelFingerprint(
-        installed.sha256, entry.preprocessing, ALIGNMENT_VERSION, entry.dimension, settings.flip
-    )
+    entry = model.recogniser.entry
     batch = 1 if entry.batch == "fixed" else settings.batch
-    network = recogniser_network(entry, installed.path, settings, options)
-    return Recogniser(network, scaling_of(entry), fingerprint, batch=batch)
+    network = recogniser_network(entry, model.recogniser.path, settings, options)
+    return Recogniser(network, scaling_of(entry), fingerprint_of(model, settings), batch=batch)
+
+
+def fingerprint_of(model: ResolvedModel, settings: Settings) -> ModelFingerprint:
+    """What templates of this model, made with these settings, are comparable by."""
+    from arcface_cli.alignment import ALIGNMENT_VERSION
+    from arcface_cli.faces import ModelFingerprint
+
+    entry = model.recogniser.entry
+    return ModelFingerprint(
+        model.recogniser.sha256, entry.preprocessing, ALIGNMENT_VERSION, entry.dimension, settings.flip
+    )
 
 
 def recogniser_network(

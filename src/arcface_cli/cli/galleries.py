@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 
-from arcface_cli.cli.build import Workshop, index_factory, require_recogniser
+from arcface_cli.cli.build import Workshop, fingerprint_of, index_factory, require_recogniser, store
 from arcface_cli.cli.console import say
 from arcface_cli.decision import OperatingPoint
 from arcface_cli.faces import Outcome
+from arcface_cli.gallery.entries import Snapshot
 from arcface_cli.gallery.search import Fusion, SubjectSearch
 from arcface_cli.gallery.store import Gallery
 from arcface_cli.inputs.photo import Photo
@@ -30,26 +32,42 @@ def enrolment(settings: Settings, shop: Workshop, *, dry_run: bool) -> Iterator[
     with Gallery.open_or_create(
         settings.gallery, recogniser.fingerprint, model=shop.run.model, detector=shop.run.detector
     ) as gallery:
-        _mention_other_detector(gallery, shop, settings)
+        _mention_other_detector(gallery.detector, shop, settings)
         yield enroll(shop.results(), gallery.add, shop.run.detector)
 
 
-def identification(
-    settings: Settings, shop: Workshop, point: OperatingPoint
-) -> Iterator[tuple[Photo, Outcome[IdentifiedPhoto]]]:
-    """Outcomes of searching the settings' gallery. Opens it at once, so that a bad one is told first."""
+@dataclass(frozen=True, slots=True)
+class ReadGallery:
+    """A gallery as it stood when it was read; `detector` made its templates."""
+
+    snapshot: Snapshot
+    detector: str | None
+
+
+def read_gallery(settings: Settings) -> ReadGallery:
+    """The settings' gallery, if templates of the settings' model can be compared with it.
+
+    Loads no network, so that a wrong gallery is told of first. Raises GalleryError.
+    """
+    fingerprint = fingerprint_of(store(settings).resolve(settings.model, settings.detector), settings)
     with Gallery.open(settings.gallery) as gallery:
-        gallery.require(require_recogniser(shop.stages).fingerprint)
-        _mention_other_detector(gallery, shop, settings)
-        snapshot = gallery.snapshot()
-    search = SubjectSearch(snapshot, index_factory(shop.run.device))
+        gallery.require(fingerprint)
+        return ReadGallery(gallery.snapshot(), gallery.detector)
+
+
+def identification(
+    settings: Settings, gallery: ReadGallery, shop: Workshop, point: OperatingPoint
+) -> Iterator[tuple[Photo, Outcome[IdentifiedPhoto]]]:
+    """Outcomes of searching a gallery for every face."""
+    _mention_other_detector(gallery.detector, shop, settings)
+    search = SubjectSearch(gallery.snapshot, index_factory(shop.run.device))
     question = Question(point, settings.margin, settings.top, Fusion(settings.fusion))
     return identify(shop.results(), search, question)
 
 
-def _mention_other_detector(gallery: Gallery, shop: Workshop, settings: Settings) -> None:
-    if gallery.detector not in (None, shop.run.detector) and not settings.quiet:
+def _mention_other_detector(detector: str | None, shop: Workshop, settings: Settings) -> None:
+    if detector not in (None, shop.run.detector) and not settings.quiet:
         say(
-            f"{settings.gallery}: was made with detector {gallery.detector}, not {shop.run.detector}: "
+            f"{settings.gallery}: was made with detector {detector}, not {shop.run.detector}: "
             "similarities are some hundredths lower than with one detector throughout"
         )

@@ -151,10 +151,11 @@ class Gallery:
         if fingerprint == self.fingerprint:
             return
         name = "" if self.model is None else f" ({self.model})"
+        way_back = "" if self.model is None else f" with -m {self.model}"
         raise GalleryModelMismatch(
             f"{self.directory}: was made with model {self.fingerprint.short}{name}; "
             f"this run uses {fingerprint.short}: their templates can't be compared",
-            hint="convert it with: arcface gallery reembed, or name another gallery with -g",
+            hint=f"use the gallery's own model{way_back}, or name another gallery with -g",
         )
 
     # --- reading ----------------------------------------------------------------------------

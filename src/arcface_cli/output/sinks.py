@@ -101,7 +101,7 @@ class SeparatedSink(Sink):
 
     def write(self, record: Record) -> None:
         """Write a row for each face."""
-        self._writer.writerows(rows_of(record))
+        self._writer.writerows({key: _plain(value) for key, value in row.items()} for row in rows_of(record))
         self._pass_on()
 
     def close(self) -> None:
@@ -202,6 +202,11 @@ class NpzSink(Sink):
     @staticmethod
     def _stack(values: list[Any], shape: tuple[int, ...]) -> NDArray[np.float32]:
         return np.array(values, dtype=np.float32).reshape(shape)
+
+
+def _plain(value: Any) -> Any:
+    """A cell of CSV: true and false as JSON writes them."""
+    return str(value).lower() if isinstance(value, bool) else value
 
 
 def _cell(row: dict[str, Any], column: str) -> Text:

@@ -51,16 +51,17 @@ def identify(
     """
     from arcface_cli.cli import build
     from arcface_cli.cli.batch import Batch, Target, open_sink
-    from arcface_cli.cli.galleries import identification
+    from arcface_cli.cli.galleries import identification, read_gallery
     from arcface_cli.output import records
 
     loaded = build.settings_from(context.params)
     settings, photos = loaded.values, build.photos(context.params)
+    people = read_gallery(settings)
     point = build.operating_point(loaded)
     work = Batch(settings, fail_fast)
     with open_sink(Target("identify", settings, output, status_only=exists)) as sink:
         shop = build.workshop("identify", settings, photos, recognise=True, faces="all", verbosity=verbose)
-        results = identification(settings, shop, point)
+        results = identification(settings, people, shop, point)
         work.run(
             sink, results, lambda photo, seen: records.identified(shop.run, photo, seen, point, settings.top)
         )
