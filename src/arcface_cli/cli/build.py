@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,6 +40,12 @@ def settings_from(params: dict[str, Any]) -> LoadedSettings:
             )
         options["format"] = "json"
     return load_settings(options)
+
+
+def require_runtime() -> None:
+    """Raise RuntimeMissing, naming what to install, before a machine without it is asked for anything else."""
+    if find_spec("onnxruntime") is None:
+        raise RuntimeMissing("onnxruntime is not installed")
 
 
 def store(settings: Settings) -> WeightStore:
@@ -292,8 +299,6 @@ def catalogue_point(entry: RecogniserEntry) -> OperatingPoint | None:
 
 def index_factory(device: str) -> Callable[..., Any]:
     """Builds the search index where the networks run. Raises RuntimeMissing without faiss."""
-    from importlib.util import find_spec
-
     if find_spec("faiss") is None:
         raise RuntimeMissing("faiss is not installed")
     from arcface_cli.gallery.index import build_index

@@ -46,6 +46,7 @@ def align(
     from arcface_cli.output.crops import CropFolder
     from arcface_cli.workflows.align import align as run_align
 
+    build.require_runtime()
     settings = build.settings_from(context.params).values
     photos = build.photos(context.params)
     batch = Batch(settings, fail_fast)

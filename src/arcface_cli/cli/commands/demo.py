@@ -28,4 +28,5 @@ def demo(
     from arcface_cli.cli import build
     from arcface_cli.cli.demonstration import demonstrate
 
+    build.require_runtime()
     return demonstrate(build.settings_from(context.params).values, folder)

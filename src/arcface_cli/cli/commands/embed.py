@@ -41,6 +41,7 @@ def embed(
     from arcface_cli.cli.batch import Batch, Target, open_sink
     from arcface_cli.output import records
 
+    build.require_runtime()
     settings = build.settings_from(context.params).values
     photos = build.photos(context.params)
     dimension = build.feature_dimension(settings)

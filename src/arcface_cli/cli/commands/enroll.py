@@ -51,6 +51,7 @@ def enroll(
     from arcface_cli.cli.galleries import enrolment
     from arcface_cli.output import records
 
+    build.require_runtime()
     settings = build.settings_from(context.params).values
     photos = build.people(context.params)
     work = Batch(settings, fail_fast)

@@ -54,6 +54,7 @@ def identify(
     from arcface_cli.cli.galleries import identification, read_gallery
     from arcface_cli.output import records
 
+    build.require_runtime()
     loaded = build.settings_from(context.params)
     settings, photos = loaded.values, build.photos(context.params)
     people = read_gallery(settings)

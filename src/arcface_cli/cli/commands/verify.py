@@ -41,6 +41,7 @@ def verify(
     from arcface_cli.cli.batch import Target, open_sink
     from arcface_cli.cli.pairs import answer, pair_of
 
+    build.require_runtime()
     loaded = build.settings_from(context.params)
     settings, photos = loaded.values, pair_of(first, second)
     point = build.operating_point(loaded)
