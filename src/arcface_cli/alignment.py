@@ -33,8 +33,9 @@ the coordinates are those that the public networks were trained with)."""
 MIN_SPREAD = 1.0
 """Root-mean-square distance of the points from their mean, in pixels, below which they are one spot."""
 
-MAX_SCALE = 100.0
-"""The strongest enlargement that still makes sense: beyond it a face is a pixel or so wide."""
+MIN_AGREEMENT = 0.4
+"""Share of the template's shape that the best similarity must explain. Frontal faces reach 0.95 and more,
+full profiles 0.7; a face whose left and right are swapped stays at 0.23."""
 
 
 def similarity_to_template(points: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -66,18 +67,24 @@ def similarity_to_template(points: NDArray[np.floating]) -> NDArray[np.float64]:
 def check_landmarks(points: FivePoints, name: str) -> None:
     """Raise `DegenerateLandmarks` naming `name` when no face can be laid on the template.
 
-    That is when the points lie in one spot, or when the best similarity would enlarge more than
-    a hundredfold: points in a mirrored or scrambled order cancel out to a vanishing scale, whose
-    crop would be one smeared pixel.
+    That is when the points lie in one spot, or when even the best similarity leaves them unlike a face:
+    points in a mirrored or scrambled order largely cancel out, and their crop would be a shrunken smear.
     """
     array = points.array.astype(np.float64)
-    spread = float(np.sqrt(((array - array.mean(axis=0)) ** 2).sum(axis=1).mean()))
+    spread = _spread(array)
     if spread < MIN_SPREAD:
         raise DegenerateLandmarks(f"{name}: the five landmarks lie within {spread:.2f} pixels of one another")
     transform = similarity_to_template(array[None])[0]
-    scale = float(np.hypot(transform[0, 0], transform[1, 0]))
-    if not 1e-4 < scale < MAX_SCALE:
-        raise DegenerateLandmarks(f"{name}: the five landmarks don't form a face (scale {scale:.2g})")
+    # Scale times spread is how much of the template's own spread the moved points recover: the absolute
+    # value of the correlation between both sets, seen as complex numbers.
+    agreement = float(np.hypot(transform[0, 0], transform[1, 0])) * spread / _spread(ARCFACE_TEMPLATE)
+    if not agreement >= MIN_AGREEMENT:
+        raise DegenerateLandmarks(f"{name}: the five landmarks don't form a face (agreement {agreement:.2f})")
+
+
+def _spread(points: NDArray[np.float64]) -> float:
+    """Root-mean-square distance of (5, 2) points from their mean."""
+    return float(np.sqrt(((points - points.mean(axis=0)) ** 2).sum(axis=1).mean()))
 
 
 def alignment_error(points: NDArray[np.floating], transforms: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -58,7 +58,7 @@ def process(photos: Iterable[Photo], stages: Stages, workers: int) -> Iterator[P
     try:
         for photo in photos:
             under_way.append((photo, pool.submit(work_through, photo, stages)))
-            if len(under_way) >= workers * WINDOW:
+            while under_way and (len(under_way) >= workers * WINDOW or under_way[0][1].done()):
                 yield _finished(under_way)
         while under_way:
             yield _finished(under_way)

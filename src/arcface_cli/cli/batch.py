@@ -45,14 +45,13 @@ class Target:
         unasked = self.settings.format is None and self.output is None
         return self.status_only and self.settings.quiet and unasked
 
-    @property
-    def format(self) -> Format:
+    def format_for(self, *, terminal: bool) -> Format:
         """What was asked for, else what the file's suffix says, else what suits the reader."""
         if self.settings.format is not None:
             return self.settings.format
         if self.output is not None:
             return SUFFIX_FORMATS.get(self.output.suffix.lower(), "jsonl")
-        return "table" if is_terminal() else "jsonl"
+        return "table" if terminal else "jsonl"
 
 
 @dataclass(slots=True)
@@ -71,7 +70,7 @@ class Batch:
         record_of: Callable[[Photo, Outcome[Any]], Record],
     ) -> None:
         """Write the record of every result; tell of those that are no success."""
-        with contextlib.closing(_as_generator(results)) as stream, self._progress() as advance:
+        with contextlib.closing(_as_generator(results)) as stream, self._progress(sink) as advance:
             for photo, outcome in stream:
                 record = record_of(photo, outcome)
                 with telling_output("the output"):
@@ -101,10 +100,12 @@ class Batch:
         if not self.settings.quiet:
             say_error(reason)
 
-    def _progress(self) -> contextlib.AbstractContextManager[Callable[[Tally], None]]:
+    def _progress(self, sink: Sink) -> contextlib.AbstractContextManager[Callable[[Tally], None]]:
         from arcface_cli.cli.progress import batch_progress
 
-        return batch_progress(shown=not (self.settings.quiet or self.settings.no_progress))
+        # Records that scroll by on the terminal show how far the run is, and a bar would break their lines.
+        unwanted = self.settings.quiet or self.settings.no_progress or sink.scrolls
+        return batch_progress(shown=not unwanted)
 
 
 @contextlib.contextmanager
@@ -130,6 +131,7 @@ def open_sink(target: Target) -> Iterator[Sink]:
             width=None if terminal else 160,
             color=color,
         )
+        sink.scrolls = terminal and format_ != "table"
         yield sink
         with telling_output("the output"):
             sink.close()

@@ -43,7 +43,7 @@ def settings_from(params: dict[str, Any]) -> LoadedSettings:
 
 
 def require_runtime() -> None:
-    """Raise RuntimeMissing, naming what to install, before a machine without it is asked for anything else."""
+    """Raise RuntimeMissing, naming what to install, before a machine without it is asked for more."""
     if find_spec("onnxruntime") is None:
         raise RuntimeMissing("onnxruntime is not installed")
 

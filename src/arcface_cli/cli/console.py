@@ -63,20 +63,20 @@ def stderr_console() -> Console:
     return Console(stderr=True)
 
 
-def is_terminal(stream: BinaryIO | None = None) -> bool:
-    """Whether people read what goes to stdout (or to `stream`)."""
+def is_terminal() -> bool:
+    """Whether people read what goes to stdout. Inside `data_stream`, ask its stream instead."""
     try:
-        return sys.stdout.isatty() if stream is None else stream.isatty()
+        return sys.stdout.isatty()
     except ValueError:
         return False
 
 
 def wants_color() -> bool:
-    """Colour on a terminal, unless NO_COLOR is set (no-color.org) or the terminal has none."""
+    """Whether a terminal takes colour: not with NO_COLOR (no-color.org) or TERM=dumb."""
     from rich.console import Console
 
-    console = Console()
-    return console.is_terminal and not console.no_color and console.color_system is not None
+    console = Console(force_terminal=True)
+    return not console.no_color and console.color_system is not None
 
 
 def shown_path(path: Path) -> str:

@@ -32,6 +32,8 @@ class Sink(ABC):
 
     features: FeatureForm = "list"
     """How records of `embed` carry their vectors; None: not at all."""
+    scrolls = False
+    """Whether records scroll by on a terminal as they are written."""
 
     @abstractmethod
     def write(self, record: Record) -> None:
