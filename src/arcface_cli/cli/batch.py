@@ -112,7 +112,8 @@ class Batch:
 def open_sink(target: Target) -> Iterator[Sink]:
     """A sink on stdout, or on a file that appears only when the block ends well."""
     # Asked first: inside data_stream, file descriptor 1 is stderr, which may be another kind of file.
-    form, terminal = target.format, target.output is None and is_terminal()
+    terminal = target.output is None and is_terminal()
+    form = target.format_for(terminal=is_terminal())
     color = terminal and wants_color()
     with contextlib.ExitStack() as stack:
         if target.silent:
@@ -131,7 +132,7 @@ def open_sink(target: Target) -> Iterator[Sink]:
             width=None if terminal else 160,
             color=color,
         )
-        sink.scrolls = terminal and format_ != "table"
+        sink.scrolls = terminal and form != "table"
         yield sink
         with telling_output("the output"):
             sink.close()
