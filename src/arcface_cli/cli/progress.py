@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,10 @@ from arcface_cli.cli.tally import Tally
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
+
+
+SILENT_S = 1.0
+"""A run shorter than this shows no progress: it would only flash."""
 
 
 @contextlib.contextmanager
@@ -23,16 +28,23 @@ def batch_progress(*, shown: bool) -> Iterator[Callable[[Tally], None]]:
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=stderr_console(), transient=True) as progress:
-        task = progress.add_task("0 photographs")
+    progress = Progress(*columns, console=stderr_console(), transient=True)
+    task = progress.add_task("")
+    started = time.monotonic()
 
-        def advance(tally: Tally) -> None:
-            elapsed = progress.tasks[0].elapsed or 0.0
-            rate = f", {tally.total / elapsed:.1f} a second" if elapsed > 1 else ""
-            text = f"{tally.total} photographs, {tally.faces} faces, {tally.unfinished} unusable{rate}"
-            progress.update(task, description=text)
+    def advance(tally: Tally) -> None:
+        elapsed = time.monotonic() - started
+        if elapsed < SILENT_S:
+            return
+        rate = tally.total / elapsed
+        text = f"{tally.total} photographs, {tally.faces} faces, {tally.unfinished} unusable, {rate:.1f} a second"
+        progress.update(task, description=text)
+        progress.start()
 
+    try:
         yield advance
+    finally:
+        progress.stop()
 
 
 class DownloadProgress:
