@@ -37,7 +37,8 @@ def batch_progress(*, shown: bool) -> Iterator[Callable[[Tally], None]]:
         if elapsed < SILENT_S:
             return
         rate = tally.total / elapsed
-        text = f"{tally.total} photographs, {tally.faces} faces, {tally.unfinished} unusable, {rate:.1f} a second"
+        counts = f"{tally.total} photographs, {tally.faces} faces, {tally.unfinished} unusable"
+        text = f"{counts}, {rate:.1f} a second"
         progress.update(task, description=text)
         progress.start()
 
