@@ -58,7 +58,7 @@ def similarity_to_template(points: NDArray[np.floating]) -> NDArray[np.float64]:
     covariance = ((w - w_mean) * z_centred.conj()).mean(axis=1)  # eq. 38
     with np.errstate(divide="ignore", invalid="ignore"):
         factor = covariance / variance  # scale times rotation, eq. 40 and 42
-    shift = w_mean - factor * z_mean[:, 0]  # eq. 41
+        shift = w_mean - factor * z_mean[:, 0]  # eq. 41
     a, b = factor.real, factor.imag
     rows = [np.stack([a, -b, shift.real], axis=-1), np.stack([b, a, shift.imag], axis=-1)]
     return np.stack(rows, axis=-2)
