@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from arcface_cli.cli.console import data_stream, is_terminal, say, say_error, wants_color
 from arcface_cli.cli.tally import Tally
+from arcface_cli.errors import DuplicatePhoto
 from arcface_cli.faces import Done, Failed, Outcome, Skipped
 from arcface_cli.inputs.photo import Photo
 from arcface_cli.output.files import telling_output, whole_file
@@ -97,7 +98,8 @@ class Batch:
                 self.tally.add_skipped(reason, named=photo.named)
             case Failed(reason):
                 self.tally.add_failed(reason, named=photo.named)
-        if not self.settings.quiet:
+        # What is enrolled already needs nobody's attention: the summary counts it.
+        if not (self.settings.quiet or isinstance(reason, DuplicatePhoto)):
             say_error(reason)
 
     def _progress(self, sink: Sink) -> contextlib.AbstractContextManager[Callable[[Tally], None]]:
