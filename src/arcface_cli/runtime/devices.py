@@ -7,6 +7,7 @@ import ctypes
 import glob
 import io
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import metadata, util
 from pathlib import Path
@@ -40,7 +41,26 @@ class DeviceChoice:
     remark: str | None = None
 
 
-def choose_device(wanted: str) -> DeviceChoice:
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What is asked of a machine before a device is promised.
+
+    onnxruntime: imports it, or raises RuntimeMissing.  missing: why the loader can't load a library, or
+    None.  cuda_devices: how many the driver offers.  gpu_seen: whether a card shows, usable or not.
+    """
+
+    onnxruntime: Callable[[], Any]
+    missing: Callable[[str], str | None]
+    cuda_devices: Callable[[], int]
+    gpu_seen: Callable[[], bool]
+
+
+def this_machine() -> Machine:
+    """The machine that we run on."""
+    return Machine(import_onnxruntime, _missing, _cuda_device_count, gpu_seen)
+
+
+def choose_device(wanted: str, machine: Machine | None = None) -> DeviceChoice:
     """Turn auto, cpu, cuda or cuda:N into a device that can serve.
 
     Raises UsageError for another word and DeviceUnavailable when CUDA was asked for by name and
@@ -54,12 +74,13 @@ def choose_device(wanted: str) -> DeviceChoice:
     if word == "cpu":
         return DeviceChoice(CPU)
     index = int(match.group(1) or 0)
-    obstacle = cuda_obstacle(index)
+    here = this_machine() if machine is None else machine
+    obstacle = cuda_obstacle(index, here)
     if obstacle is None:
         return DeviceChoice(Device(index))
     if word != "auto":
         raise DeviceUnavailable(f"--device {wanted}: {obstacle.reason}", hint=obstacle.hint)
-    remark = f"using the CPU: a GPU is here, but {obstacle.reason}" if gpu_seen() else None
+    remark = f"using the CPU: a GPU is here, but {obstacle.reason}" if here.gpu_seen() else None
     return DeviceChoice(CPU, remark)
 
 
@@ -71,32 +92,32 @@ class Obstacle:
     hint: str
 
 
-def cuda_obstacle(index: int) -> Obstacle | None:
+def cuda_obstacle(index: int, machine: Machine) -> Obstacle | None:
     """The first thing that keeps ONNX Runtime from CUDA device `index`, or None when it can serve."""
-    ort = import_onnxruntime()
+    ort = machine.onnxruntime()
     if "CUDAExecutionProvider" not in ort.get_available_providers():
         return Obstacle(f"the installed onnxruntime ({ort.__version__}) is built without CUDA", GPU_HINT)
-    driver = _missing(DRIVER_LIBRARY)
+    driver = machine.missing(DRIVER_LIBRARY)
     if driver is not None:
         return Obstacle(
             f"the NVIDIA driver is not installed ({driver})",
             "install NVIDIA's driver (nvidia-smi then lists the card), or use --device cpu",
         )
-    count = _cuda_device_count()
+    count = machine.cuda_devices()
     if index >= count:
         cards = f"{count} CUDA device{'' if count == 1 else 's'}" if count else "no CUDA device"
         return Obstacle(
             f"the driver sees {cards}", "see nvidia-smi and CUDA_VISIBLE_DEVICES, or use --device cpu"
         )
-    return _provider_obstacle(ort)
+    return _provider_obstacle(ort, machine)
 
 
-def _provider_obstacle(ort: Any) -> Obstacle | None:
+def _provider_obstacle(ort: Any, machine: Machine) -> Obstacle | None:
     """Load the provider's library the way ONNX Runtime would; the loader names what is missing."""
     preload_cuda_libraries(ort)
     folder = Path(ort.__file__).parent / "capi"
     for name in ("libonnxruntime_providers_shared.so", "libonnxruntime_providers_cuda.so"):
-        reason = _missing(str(folder / name))
+        reason = machine.missing(str(folder / name))
         if reason is not None:
             return Obstacle(
                 f"ONNX Runtime's CUDA provider can't be loaded ({reason})",

@@ -14,6 +14,7 @@ import numpy as np
 from arcface_cli.errors import ModelUnusable
 
 BATCH, HEIGHT, WIDTH = "batch", "height", "width"
+_NO_NETWORK = "give the .onnx file of a network"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,9 @@ def free_dimensions(path: Path, *, batch: bool, spatial: bool) -> bytes:
     weights = {initializer.name for initializer in graph.initializer}
     picture = [value for value in graph.input if value.name not in weights]
     if len(picture) != 1 or len(picture[0].type.tensor_type.shape.dim) != 4:
-        raise ModelUnusable(f"{path.name}: a network with one picture input (N, 3, H, W) was expected")
+        raise ModelUnusable(
+            f"{path.name}: a network with one picture input (N, 3, H, W) was expected", hint=_NO_NETWORK
+        )
     del graph.input[:]
     graph.input.extend(picture)
     dims = graph.input[0].type.tensor_type.shape.dim
@@ -68,7 +71,7 @@ def read_facts(path: Path) -> GraphFacts:
     weights = {initializer.name for initializer in graph.initializer}
     pictures = [_shape(value) for value in graph.input if value.name not in weights]
     if not pictures:
-        raise ModelUnusable(f"{path.name}: the graph has no input")
+        raise ModelUnusable(f"{path.name}: the graph has no input", hint=_NO_NETWORK)
     return GraphFacts(pictures[0], tuple(_shape(value) for value in graph.output))
 
 
@@ -96,9 +99,7 @@ def _load(model: Path | bytes) -> Any:
             return onnx.load_model(model, load_external_data=False)
         return onnx.load_model_from_string(model)
     except Exception as error:  # protobuf's DecodeError, and whatever a hostile file provokes
-        raise ModelUnusable(
-            f"{name}: this is no ONNX file", hint="give the .onnx file of a network"
-        ) from error
+        raise ModelUnusable(f"{name}: this is no ONNX file", hint=_NO_NETWORK) from error
 
 
 def _shape(value: Any) -> tuple[int | str | None, ...]:

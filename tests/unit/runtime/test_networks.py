@@ -1,0 +1,119 @@
+"""Weights files -> sessions: freed dimensions give identical results, and garbage is told as such."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from small_graphs import detector_graph, recogniser_graph, two_input_graph
+
+from arcface_cli.errors import DeviceUnavailable, ModelUnusable
+from arcface_cli.runtime.devices import CPU, Device
+from arcface_cli.runtime.graphs import free_dimensions, read_facts
+from arcface_cli.runtime.networks import Precision, Rewrite, open_network
+from arcface_cli.runtime.sessions import SessionOptions, open_session
+
+OPTIONS = SessionOptions(CPU, threads=1)
+FP32, FP16 = Precision.FP32, Precision.FP16
+
+
+def pictures(count: int, side: int = 8) -> NDArray[np.float32]:
+    return np.random.default_rng(7).normal(size=(count, 3, side, side)).astype(np.float32)
+
+
+@pytest.mark.parametrize("shape_as_constant", [False, True])
+@pytest.mark.parametrize("weights_as_inputs", [False, True])
+def test_a_batch_fixed_by_a_reshape_is_freed_with_identical_results(
+    tmp_path: Path, shape_as_constant: bool, weights_as_inputs: bool
+) -> None:
+    path = recogniser_graph(
+        tmp_path / "net.onnx", shape_as_constant=shape_as_constant, weights_as_inputs=weights_as_inputs
+    )
+    before = path.read_bytes()
+    fixed = open_network(path, Rewrite(), FP32, OPTIONS)
+    freed = open_network(path, Rewrite(batch=True), FP32, OPTIONS)
+    blob = pictures(6)
+    one_by_one = np.concatenate([fixed.run(blob[i : i + 1])[0] for i in range(6)])
+    # Weights that could be overridden are multiplied by another kernel: the last bit may differ then.
+    assert freed.run(blob)[0] == pytest.approx(one_by_one, abs=1e-6 if weights_as_inputs else 0)
+    assert path.read_bytes() == before
+
+
+def test_a_fixed_batch_that_is_not_freed_refuses_two_pictures_by_its_name(tmp_path: Path) -> None:
+    session = open_network(recogniser_graph(tmp_path / "net.onnx"), Rewrite(), FP32, OPTIONS)
+    with pytest.raises(ModelUnusable, match=r"net\.onnx: the network failed on input \(2, 3, 8, 8\)"):
+        session.run(pictures(2))
+
+
+def test_a_fixed_picture_size_is_freed_with_identical_results(tmp_path: Path) -> None:
+    path = detector_graph(tmp_path / "det.onnx")
+    freed = open_network(path, Rewrite(batch=True, spatial=True), FP32, OPTIONS)
+    blob = pictures(1, 32)
+    assert np.array_equal(freed.run(blob)[0], open_network(path, Rewrite(), FP32, OPTIONS).run(blob)[0])
+    assert freed.run(pictures(2, 64))[0].shape == (2, 2, 16, 16)
+
+
+def test_half_precision_keeps_float32_at_both_ends_and_nearly_the_same_answer(tmp_path: Path) -> None:
+    path = recogniser_graph(tmp_path / "net.onnx")
+    full = open_network(path, Rewrite(batch=True), FP32, OPTIONS).run(pictures(3))[0]
+    half = open_network(path, Rewrite(batch=True), FP16, OPTIONS).run(pictures(3))[0]
+    assert half.dtype == np.float32
+    assert not np.array_equal(half, full)
+    assert half == pytest.approx(full, abs=5e-3)
+
+
+def test_a_session_tells_its_shapes_device_and_names(tmp_path: Path) -> None:
+    session = open_network(
+        recogniser_graph(tmp_path / "net.onnx", batch="N", reshape_to=(0, -1)), Rewrite(), FP32, OPTIONS
+    )
+    assert (session.name, session.device, session.input_name) == ("net.onnx", CPU, "input")
+    assert session.input_shape == ("N", 3, 8, 8)
+    assert session.output_names == ("output",)
+    assert session.output_shapes == (("N", 5),)
+
+
+def test_facts_are_read_without_the_weights_that_old_exporters_list_as_inputs(tmp_path: Path) -> None:
+    facts = read_facts(recogniser_graph(tmp_path / "net.onnx", weights_as_inputs=True))
+    assert facts.input_shape == (1, 3, 8, 8)
+    assert facts.output_shapes == ((1, 5),)
+
+
+def test_a_graph_with_two_pictures_is_no_network_of_ours(tmp_path: Path) -> None:
+    with pytest.raises(ModelUnusable, match=r"two\.onnx: .* one picture input"):
+        free_dimensions(two_input_graph(tmp_path / "two.onnx"), batch=True, spatial=False)
+
+
+@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.binary(max_size=200))
+def test_garbage_is_no_network_whatever_it_holds(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "garbage.onnx"
+    path.write_bytes(content)
+    for rewrite in (Rewrite(), Rewrite(batch=True)):
+        with pytest.raises(ModelUnusable, match=r"garbage\.onnx") as raised:
+            open_network(path, rewrite, FP32, OPTIONS)
+        assert "\n" not in raised.value.message
+        assert raised.value.hint is not None
+
+
+def test_a_truncated_graph_is_no_network(tmp_path: Path) -> None:
+    path = recogniser_graph(tmp_path / "net.onnx")
+    path.write_bytes(path.read_bytes()[:-40])
+    with pytest.raises(ModelUnusable, match=r"net\.onnx"):
+        open_network(path, Rewrite(batch=True), FP32, OPTIONS)
+
+
+@pytest.mark.filterwarnings("ignore:Specified provider")
+def test_a_cpu_that_serves_where_cuda_was_promised_is_not_accepted_in_silence(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    ort = pytest.importorskip("onnxruntime")
+    if "CUDAExecutionProvider" in ort.get_available_providers():
+        pytest.skip("this onnxruntime may really serve CUDA")
+    path = recogniser_graph(tmp_path / "net.onnx")
+    with pytest.raises(DeviceUnavailable, match=r"net\.onnx: asked for cuda:0, but .* CPUExecutionProvider"):
+        open_session(path, path.name, SessionOptions(Device(0)))
+    assert capfd.readouterr().out == ""
