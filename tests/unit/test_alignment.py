@@ -143,6 +143,6 @@ def test_points_of_another_shape_are_refused_with_both_shapes() -> None:
 
 
 def test_the_alignment_error_is_zero_for_the_template_and_one_for_a_pixel_of_shift() -> None:
-    points = np.stack([ARCFACE_TEMPLATE, ARCFACE_TEMPLATE + (1.0, 0.0)])
+    points = np.stack([ARCFACE_TEMPLATE, ARCFACE_TEMPLATE + np.array([1.0, 0.0])])
     identity = np.stack([np.eye(2, 3)] * 2)
     assert alignment_error(points, identity) == pytest.approx([0.0, 1.0])

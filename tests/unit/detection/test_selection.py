@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from fakes import face_at
 from hypothesis import given
 from hypothesis import strategies as st
 
 from arcface_cli.detection.selection import FaceChoice, choose_faces
 from arcface_cli.errors import FaceTooSmall, NoFace, SeveralFaces
 from arcface_cli.faces import DetectedFace
+from fakes import face_at
 
 SIZE = (640, 480)
 CORNER, MIDDLE, LARGE = face_at(0, 0, 50), face_at(300, 220, 40), face_at(400, 0, 120)
