@@ -61,13 +61,11 @@ class Photo:
         return b"-" if self.path is None else os.fsencode(self.path)
 
     @property
-    def base64_if_not_utf8(self) -> str | None:
-        """A record's `input_b64`: the path in base64 if it can't be written as text, else None."""
-        try:
-            self.raw.decode("utf-8")
-        except UnicodeDecodeError:
-            return base64.b64encode(self.raw).decode("ascii")
-        return None
+    def base64_if_escaped(self) -> str | None:
+        """A record's `input_b64`: the path in base64 where `display` had to escape part of it, else None."""
+        if self.display.encode() == self.raw:
+            return None
+        return base64.b64encode(self.raw).decode("ascii")
 
     def read(self, max_bytes: int = MAX_BYTES) -> bytes:
         """The file's content, 1 to `max_bytes` bytes. Never waits for a pipe or a device.

@@ -103,8 +103,8 @@ def verified(
     """A record of `verify`: one for the pair. `same_person` stands in it only when there is an answer."""
     record: Record = {"schema": SCHEMA_VERSION, "command": run.command}
     record["inputs"] = [photo.display for photo in photos]
-    if any(photo.base64_if_not_utf8 is not None for photo in photos):
-        record["inputs_b64"] = [photo.base64_if_not_utf8 for photo in photos]
+    if any(photo.base64_if_escaped is not None for photo in photos):
+        record["inputs_b64"] = [photo.base64_if_escaped for photo in photos]
     record |= _status(outcome)
     if isinstance(outcome, Done):
         pair = outcome.value
@@ -179,7 +179,7 @@ def _candidate(candidate: Candidate) -> Record:
 
 def _head(run: Run, photo: Photo, outcome: Outcome[Any]) -> Record:
     record: Record = {"schema": SCHEMA_VERSION, "command": run.command, "input": photo.display}
-    encoded = photo.base64_if_not_utf8
+    encoded = photo.base64_if_escaped
     if encoded is not None:
         record["input_b64"] = encoded
     return record | _status(outcome)

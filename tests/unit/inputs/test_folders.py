@@ -153,7 +153,7 @@ def test_photographs_with_names_of_any_bytes_are_found(tmp_path: Path) -> None:
     (photo,) = photos([tmp_path])
     assert photo.raw.endswith(name)
     assert photo.display.endswith(r"caf\xe9\n.jpg")
-    assert photo.base64_if_not_utf8 is not None
+    assert photo.base64_if_escaped is not None
     assert photo.read() == b"x"
 
 

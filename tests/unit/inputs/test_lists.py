@@ -180,6 +180,6 @@ def test_any_bytes_give_photographs_or_a_deliberate_error(
     path.write_bytes(header + content)
     try:
         for photo in manifest(path):
-            json.dumps([photo.display, photo.subject, photo.base64_if_not_utf8]).encode()
+            json.dumps([photo.display, photo.subject, photo.base64_if_escaped]).encode()
     except UsageError as error:
         assert "people" in error.message

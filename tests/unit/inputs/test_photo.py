@@ -157,13 +157,15 @@ def test_a_name_of_any_bytes_survives_and_goes_into_a_record(raw: bytes) -> None
     photo = Photo(Path(os.fsdecode(raw)))
     assert photo.raw == raw
     photo.display.encode("utf-8")
-    try:
-        raw.decode("utf-8")
-    except UnicodeDecodeError:
-        assert photo.base64_if_not_utf8 is not None
-        assert base64.b64decode(photo.base64_if_not_utf8) == raw
-    else:
-        assert photo.base64_if_not_utf8 is None
+    encoded = photo.base64_if_escaped
+    assert (photo.display.encode() if encoded is None else base64.b64decode(encoded)) == raw
+
+
+def test_a_name_with_a_line_break_is_not_mistaken_for_the_one_it_looks_like() -> None:
+    broken, plain = Photo(Path("two\nlines.jpg")), Photo(Path(r"two\nlines.jpg"))
+    assert broken.display == plain.display
+    assert broken.base64_if_escaped is not None
+    assert plain.base64_if_escaped is None
 
 
 @pytest.mark.parametrize("name", [b"caf\xe9.jpg", b"two\nlines.jpg", b"-rf.jpg", "Zoë.jpg".encode()])
