@@ -14,12 +14,9 @@ from arcface_cli.output.records import face, threshold
 
 def template_row(template: StoredTemplate) -> dict[str, Any]:
     """Everything about one template but its feature."""
-    row: dict[str, Any] = {
-        "template": template.template_id,
-        "subject": template.subject,
-        "source": printable(os.fsdecode(template.source_path)),
-    }
-    if not _is_text(template.source_path):
+    shown = printable(os.fsdecode(template.source_path))
+    row: dict[str, Any] = {"template": template.template_id, "subject": template.subject, "source": shown}
+    if shown.encode() != template.source_path:
         row["source_b64"] = base64.b64encode(template.source_path).decode("ascii")
     return {
         **row,
@@ -48,11 +45,3 @@ def stats_row(stats: GalleryStats, point: OperatingPoint | None) -> dict[str, An
         "created": stats.created,
         "arcface_version": stats.arcface_version,
     }
-
-
-def _is_text(path: bytes) -> bool:
-    try:
-        path.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True
