@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# Enroll whatever is new in a folder of people, every night.
+#
+#   nightly_enroll.sh PEOPLE LOG
+#
+# PEOPLE holds a folder for each person. What is enrolled already is left alone, so the whole folder can be
+# given each time. LOG gets one JSON object for each photograph. In a crontab:
+#
+#   30 2 * * *  /opt/arcface/nightly_enroll.sh /srv/people /var/log/arcface/enroll.jsonl
+set -euo pipefail
+
+people=$1
+log=$2
+
+status=0
+arcface enroll "$people" --format jsonl --output "$log" || status=$?
+
+case $status in
+    0) echo "everybody in $people is enrolled" ;;
+    3) # The batch is done, some photographs were of no use. Say which and why, for the mail that cron sends.
+        python3 - "$log" <<'PYTHON'
+import json, sys
+
+for line in open(sys.argv[1], encoding="utf-8"):
+    record = json.loads(line)
+    if record["status"] != "done" and record["error"]["code"] != "duplicate":
+        print(f'{record["input"]}: {record["error"]["code"]}: {record["error"]["hint"]}')
+PYTHON
+        ;;
+    *) exit "$status" ;; # 5: this machine, 6: the gallery, 7: no space: nothing that waiting mends
+esac

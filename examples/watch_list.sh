@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# Tell when somebody of a watch list stands on one of the photographs named.
+#
+#   watch_list.sh GALLERY PHOTO...
+#
+# Ends with 0 when nobody was seen, with 10 when somebody was, and with arcface's own status when it could not
+# look: a crash must never read as "nobody".
+set -euo pipefail
+
+gallery=$1
+shift
+
+seen=0
+for photo in "$@"; do
+    status=0
+    arcface identify -q -e --gallery "$gallery" "$photo" || status=$?
+    case $status in
+        0)
+            echo "on the watch list: $photo"
+            seen=10
+            ;;
+        1) ;;                                     # faces, but nobody of the list
+        4) echo "no face on $photo" >&2 ;;
+        *) exit "$status" ;;
+    esac
+done
+exit "$seen"
