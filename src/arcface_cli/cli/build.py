@@ -161,6 +161,7 @@ def workshop(
         recogniser=None if model is None else recogniser(model, settings, options),
         choice=FaceChoice(faces if settings.faces is None else settings.faces),
         min_face=settings.min_face,
+        pooled=choice.device.cuda_index is not None,
     )
     name = None if model is None else model.name
     run = Run(command, __version__, name, found.entry.name, str(choice.device), settings.precision)

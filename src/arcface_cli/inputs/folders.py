@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -46,7 +47,8 @@ def photos(
 
     A file is taken whatever its suffix; a folder stands for the photographs in it (by `SUFFIXES`, natural
     order, hidden ones left out), with `recursive` also for those in its sub-folders: links are followed,
-    each real folder is visited once. "-" is read from `stdin`. What can't be had (a missing path, an
+    each real folder is visited once. A pattern (*, ?, [) that is no file
+    itself stands for the files that match it. "-" is read from `stdin`. What can't be had (a missing path, an
     unreadable folder, a folder without photographs) is a Photo whose `read` says why, so it costs one
     record and not the run.
 
@@ -81,8 +83,23 @@ def _photos(typed: list[str], recursive: bool, stdin: BinaryIO | None) -> Iterat
             yield Photo(None, named=True, stream=stdin)
         elif _leads_to_folder(path):
             yield from _photos_of(path, recursive)
+        elif glob.has_magic(text) and not os.path.lexists(path):
+            yield from _photos_matching(text, recursive)
         else:
             yield Photo(path, named=True)
+
+
+def _photos_matching(pattern: str, recursive: bool) -> Iterator[Photo]:
+    """What a quoted pattern stands for, in natural order; ** crosses folders, as in a shell with globstar."""
+    matches = sorted(glob.iglob(pattern, recursive=True), key=natural_key)  # noqa: PTH207 - a pattern with **
+    if not matches:
+        failure = NoInputs(f"{printable(pattern)} matches no file", hint="check the pattern")
+        yield Photo(Path(pattern), named=True, failure=failure)
+    for match in matches:
+        if not _leads_to_folder(Path(match)):
+            yield Photo(Path(match))
+        elif "**" not in pattern:
+            yield from _photos_of(Path(match), recursive)
 
 
 def _leads_to_folder(path: Path) -> bool:

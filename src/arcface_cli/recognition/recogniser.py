@@ -26,7 +26,10 @@ class Network(Protocol):
 
 
 class Recogniser:
-    """An ArcFace-style network and the fingerprint of what it makes. Safe to use from several threads."""
+    """An ArcFace-style network and the fingerprint of what it makes. Safe to use from several threads.
+
+    batch: crops in one run of the network.
+    """
 
     def __init__(
         self,
@@ -39,7 +42,7 @@ class Recogniser:
         self.fingerprint = fingerprint
         self._network = network
         self._scaling = scaling
-        self._batch = batch
+        self.batch = batch
 
     def embed(self, faces: AlignedFaces, name: str) -> TemplateBatch:
         """One template a crop, in order. name: of the photograph, for the error.
@@ -53,7 +56,7 @@ class Recogniser:
         return TemplateBatch(unit_length(raw, name), self.fingerprint)
 
     def _parts(self, count: int) -> Iterator[slice]:
-        return (slice(start, start + self._batch) for start in range(0, count, self._batch))
+        return (slice(start, start + self.batch) for start in range(0, count, self.batch))
 
     def _features(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         blob = to_blob(crops, self._scaling)
