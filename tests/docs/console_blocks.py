@@ -41,7 +41,8 @@ def shown_commands(page: Path) -> list[Shown]:
 def first_untrue_line(shown: Shown, output: str, tolerance: float | None) -> str | None:
     """The first shown line that the output doesn't have, in order and without gaps but where … stands.
 
-    Times, speeds and hashes differ from run to run. Other numbers may differ by `tolerance`; None: by anything.
+    Times, speeds and hashes differ from run to run. Other numbers may differ by `tolerance`;
+    None: by anything.
     """
     printed = iter([line.rstrip() for line in output.splitlines() if line.strip()])
     gap = False

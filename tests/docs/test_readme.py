@@ -147,7 +147,9 @@ def test_every_page_is_on_the_map(page: Path) -> None:
 
 
 def test_an_untrue_line_is_noticed() -> None:
-    shown = Shown("arcface verify a b", ["answer  similarity", "same    0.6236", "…", "took 0.1 s, 9.0 a second"])
+    shown = Shown(
+        "arcface verify a b", ["answer  similarity", "same    0.6236", "…", "took 0.1 s, 9.0 a second"]
+    )
     true = "answer similarity\nsame 0.6230\nnoise\ntook 7.7 s, 1.2 a second\n"
     assert first_untrue_line(shown, true, 0.02) is None
     assert first_untrue_line(shown, true.replace("0.6230", "0.7"), 0.02) == "same    0.6236"
