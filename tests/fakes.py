@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -11,10 +12,18 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from arcface_cli.alignment import ARCFACE_TEMPLATE
-from arcface_cli.faces import BoundingBox, DetectedFace, FivePoints, ModelFingerprint
+from arcface_cli.faces import (
+    AlignedFaces,
+    BoundingBox,
+    DetectedFace,
+    FivePoints,
+    ModelFingerprint,
+    TemplateBatch,
+)
 from arcface_cli.imaging.blob import PixelScaling
 from arcface_cli.inputs.photo import Photo
 from arcface_cli.recognition.recogniser import Recogniser
+from arcface_cli.results import PhotoFaces, Picture
 
 SCALING = PixelScaling(rgb=True, mean=127.5, scale=127.5)
 DIMENSION = 4
@@ -73,7 +82,8 @@ def face_at(
 ) -> DetectedFace:
     """A frontal face whose square box has its top left corner at (x, y)."""
     points = ARCFACE_TEMPLATE * (side / 112.0) + (x, y)
-    return DetectedFace(BoundingBox(x, y, x + side, y + side), FivePoints(points), score, index)
+    box = BoundingBox(float(x), float(y), float(x + side), float(y + side))
+    return DetectedFace(box, FivePoints(points), score, index)
 
 
 def picture_bytes(
@@ -97,3 +107,25 @@ def photo_file(
     path = folder / name
     path.write_bytes(picture_bytes(colour))
     return Photo(path, subject=subject, named=named)
+
+
+def seen_faces(
+    faces: Sequence[DetectedFace], features: NDArray[np.float32] | None = None, *, content: str = "photo"
+) -> PhotoFaces:
+    """What the pipeline makes of a photograph with these faces; features (N, D) None: no recogniser ran."""
+    crops = np.zeros((len(faces), 112, 112, 3), np.uint8)
+    transforms = np.tile(np.eye(2, 3), (len(faces), 1, 1))
+    dimension = DIMENSION if features is None else features.shape[1]
+    return PhotoFaces(
+        Picture(160, 140, hashlib.sha256(content.encode()).hexdigest()),
+        len(faces),
+        tuple(faces),
+        AlignedFaces(crops, transforms),
+        None if features is None else TemplateBatch(features, fingerprint(dimension)),
+    )
+
+
+def unit(*values: float) -> NDArray[np.float32]:
+    """One row (1, D) of unit length in this direction."""
+    row = np.array([values], np.float32)
+    return (row / np.linalg.norm(row)).astype(np.float32)

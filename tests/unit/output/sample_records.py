@@ -1,0 +1,91 @@
+"""One record of every verb and of every status, made by the functions that make the real ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from arcface_cli.decision import Candidate, OperatingPoint, decide
+from arcface_cli.errors import DuplicatePhoto, MissingFile, NoFace
+from arcface_cli.faces import Done, Failed, Skipped
+from arcface_cli.inputs.photo import Photo
+from arcface_cli.output import records
+from arcface_cli.output.records import Record, Run
+from arcface_cli.results import AlignedPhoto, EnrolledPhoto, IdentifiedPhoto, VerifiedPair
+from fakes import face_at, seen_faces, unit
+
+POINT = OperatingPoint(
+    0.422,
+    "catalogue",
+    fmr=1e-4,
+    impostor_comparisons=87_307_271,
+    data="LFW, all pairs",
+    model="mobilefacenet_512",
+)
+GIVEN = OperatingPoint(0.5, "option")
+A, B = Photo(Path("a.jpg")), Photo(Path("b.jpg"))
+ODD = Photo(Path("new\nline \udcff.jpg"))
+TWO_FACES = (face_at(), face_at(30, 20, 60, score=0.75, index=1))
+TWO_FEATURES = np.concatenate([unit(1, 0, 0, 0), unit(0, 3, 4, 0)])
+NO_FACE = Skipped(NoFace("a.jpg: no face was found"))
+DUPLICATE = Skipped(DuplicatePhoto("a.jpg: enrolled for ada already"))
+MISSING = Failed(MissingFile("a.jpg does not exist"))
+
+
+def run(command: str, model: str | None = "compact") -> Run:
+    return Run(command, "0.1.0", model, "yunet", "cpu", "fp32")
+
+
+def aligned(photo: Photo = A) -> Record:
+    crops = (Path("crops/a-0.png"), Path("crops/a-1.png"))
+    return records.aligned(run("align", None), photo, Done(AlignedPhoto(seen_faces(TWO_FACES), crops)))
+
+
+def embedded(photo: Photo = A) -> Record:
+    return records.embedded(run("embed"), photo, Done(seen_faces(TWO_FACES, TWO_FEATURES)), "list")
+
+
+def enrolled(photo: Photo = A, template: int | None = 17) -> Record:
+    seen = seen_faces([face_at()], unit(1, 0, 0, 0))
+    return records.enrolled(run("enroll"), photo, Done(EnrolledPhoto(seen, "ada", template)))
+
+
+def candidates(*similarities: float) -> list[Candidate]:
+    return [Candidate(10 + i, f"person {i}", s, i + 1) for i, s in enumerate(similarities)]
+
+
+def identified(*similarities: float, top: int = 1, margin: float = 0.05) -> Record:
+    decision = decide(candidates(*similarities), POINT, margin)
+    seen = seen_faces([face_at()], unit(1, 0, 0, 0))
+    return records.identified(run("identify"), A, Done(IdentifiedPhoto(seen, (decision,))), POINT, top)
+
+
+def verified(similarity: float = 0.75, photos: tuple[Photo, Photo] = (A, B)) -> Record:
+    seen = seen_faces([face_at()], unit(1, 0, 0, 0))
+    pair = VerifiedPair(seen, seen, similarity, POINT.matches(similarity))
+    return records.verified(run("verify"), photos, Done(pair), POINT)
+
+
+def every_record() -> dict[str, Record]:
+    return {
+        "align": aligned(),
+        "embed": embedded(),
+        "enroll": enrolled(),
+        "enroll, dry run": enrolled(template=None),
+        "identify, match": identified(0.75, 0.25, top=2),
+        "identify, unknown": identified(0.25),
+        "identify, ambiguous": identified(0.75, 0.74),
+        "identify, empty gallery": identified(),
+        "verify, same": verified(),
+        "verify, different": verified(-0.25),
+        "verify, odd names": verified(photos=(A, ODD)),
+        "odd name": aligned(ODD),
+        "align, skipped": records.aligned(run("align", None), A, NO_FACE),
+        "embed, failed": records.embedded(run("embed"), A, MISSING, "list"),
+        "enroll, duplicate": records.enrolled(
+            run("enroll"), A, Skipped(DuplicatePhoto("a.jpg: enrolled already"))
+        ),
+        "identify, skipped": records.identified(run("identify"), A, NO_FACE, GIVEN, 1),
+        "verify, failed": records.verified(run("verify"), (A, B), MISSING, GIVEN),
+    }
