@@ -122,7 +122,7 @@ def contenders(options: argparse.Namespace, environment: Mapping[str, str]) -> t
 
 
 def fresh_environment(scratch: Path) -> dict[str, str]:
-    """This one without the user's arcface settings, and with byte code kept, as installed packages have it."""
+    """This one without the user's arcface settings; byte code is kept, as installed packages have it."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("ARCFACE_")}
     kept.pop("PYTHONDONTWRITEBYTECODE", None)
     return kept | {

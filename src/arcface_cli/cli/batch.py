@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from arcface_cli.cli.console import data_stream, is_terminal, say, say_error, wants_color
 from arcface_cli.cli.tally import Tally
-from arcface_cli.errors import DuplicatePhoto
+from arcface_cli.errors import DuplicatePhoto, UsageError
 from arcface_cli.faces import Done, Failed, Outcome, Skipped
 from arcface_cli.inputs.photo import Photo
 from arcface_cli.output.files import telling_output, whole_file
+from arcface_cli.output.resume import open_for_more
 from arcface_cli.output.sinks import NullSink, Sink, make_sink
 from arcface_cli.settings import Format, Settings
 
@@ -45,6 +46,17 @@ class Target:
         """Whether -q leaves only the exit status: where that is the answer and nobody named a format."""
         unasked = self.settings.format is None and self.output is None
         return self.status_only and self.settings.quiet and unasked
+
+    def resume(self, photos: Iterator[Photo], tally: Tally) -> int:
+        """Take the inputs that the output already has off `photos`; return the bytes of it to keep.
+
+        Raises UsageError when there is nothing that could be continued.
+        """
+        from arcface_cli.cli.resuming import resumable, skip_done
+
+        if self.output is None:
+            raise UsageError("--resume needs an output to go on with", hint="name it with -o FILE")
+        return skip_done(photos, self.output, resumable(self.format_for(terminal=False)), tally)
 
     def format_for(self, *, terminal: bool) -> Format:
         """What was asked for, else what the file's suffix says, else what suits the reader."""
@@ -111,8 +123,11 @@ class Batch:
 
 
 @contextlib.contextmanager
-def open_sink(target: Target) -> Iterator[Sink]:
-    """A sink on stdout, or on a file that appears only when the block ends well."""
+def open_sink(target: Target, keep: int | None = None) -> Iterator[Sink]:
+    """A sink on stdout, or on a file that appears only when the block ends well.
+
+    keep: of a file that is continued instead, the bytes to keep (see `Target.resume`).
+    """
     # Asked first: inside data_stream, file descriptor 1 is stderr, which may be another kind of file.
     terminal = target.output is None and is_terminal()
     form = target.format_for(terminal=is_terminal())
@@ -125,7 +140,8 @@ def open_sink(target: Target) -> Iterator[Sink]:
         # What native libraries print must not reach stdout, even when the data goes elsewhere.
         stream = stack.enter_context(data_stream())
         if target.output is not None:
-            stream = stack.enter_context(whole_file(target.output))
+            file = whole_file(target.output) if keep is None else open_for_more(target.output, keep)
+            stream = stack.enter_context(file)
         sink = make_sink(
             form,
             stream,

@@ -127,6 +127,14 @@ Jobs = Annotated[
     int | None,
     typer.Option("--jobs", "-j", help="Photographs worked on at once.", metavar="N", rich_help_panel=RUN),
 ]
+Resume = Annotated[
+    bool,
+    typer.Option(
+        "--resume",
+        help="Write record by record, and go on where an earlier run stopped.",
+        rich_help_panel=OUTPUT,
+    ),
+]
 FailFast = Annotated[
     bool, typer.Option("--fail-fast", help="Stop at the first photograph that fails.", rich_help_panel=RUN)
 ]

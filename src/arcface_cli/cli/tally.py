@@ -17,6 +17,7 @@ class Tally:
     done: int = 0
     skipped: Counter[str] = field(default_factory=Counter)
     failed: Counter[str] = field(default_factory=Counter)
+    earlier: int = 0
     matches: int = 0
     faces: int = 0
     missing_named: bool = False
@@ -31,6 +32,18 @@ class Tally:
         """An input that couldn't be worked through."""
         self.failed[error.code] += 1
         self._note(error, named)
+
+    def add_earlier(self, status: str, code: str | None, *, matched: bool) -> None:
+        """An input that an earlier run of a continued output worked through."""
+        self.earlier += 1
+        self.matches += matched
+        match status:
+            case "skipped":
+                self.skipped[str(code)] += 1
+            case "failed":
+                self.failed[str(code)] += 1
+            case _:
+                self.done += 1
 
     def _note(self, error: ArcfaceError, named: bool) -> None:
         self.only = error
@@ -65,5 +78,7 @@ class Tally:
             if counts:
                 reasons = ", ".join(f"{code} {count}" for code, count in sorted(counts.items()))
                 parts.append(f"{counts.total()} {word} ({reasons})")
-        rate = f"{self.total / seconds:.1f} a second" if seconds > 0 else "at once"
+        if self.earlier:
+            parts.append(f"{self.earlier} of them by an earlier run")
+        rate = f"{(self.total - self.earlier) / seconds:.1f} a second" if seconds > 0 else "at once"
         return f"{command}: {self.total} photographs: {', '.join(parts)}; {seconds:.1f} s, {rate}"

@@ -14,6 +14,7 @@ from arcface_cli.imaging.geometry import encode_png
 from arcface_cli.inputs.photo import Photo
 from arcface_cli.output.files import make_folder, telling_output, whole_file
 from arcface_cli.output.records import Record
+from arcface_cli.output.resume import open_for_more
 from arcface_cli.output.sinks import to_json
 
 MANIFEST = "manifest.jsonl"
@@ -24,15 +25,19 @@ class CropFolder:
 
     A crop is called NAME-HASH-FACE.png: the photograph's name, eight digits of the hash of its path (two
     photographs may have one name) and the face's number. The same run writes the same names again.
+    keep: of a manifest that is continued, the bytes to keep.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, keep: int | None = None) -> None:
         self._folder = folder
+        self._keep = keep
         self._closing = contextlib.ExitStack()
 
     def __enter__(self) -> CropFolder:
         make_folder(self._folder)
-        self._manifest = self._closing.enter_context(whole_file(self._folder / MANIFEST))
+        manifest = self._folder / MANIFEST
+        file = whole_file(manifest) if self._keep is None else open_for_more(manifest, self._keep)
+        self._manifest = self._closing.enter_context(file)
         return self
 
     def __exit__(
@@ -54,4 +59,5 @@ class CropFolder:
         """Write a record into the manifest, and hand it on."""
         with telling_output(str(self._folder / MANIFEST)):
             self._manifest.write(to_json(record) + b"\n")
+            self._manifest.flush()
         return record

@@ -99,7 +99,9 @@ class SeparatedSink(Sink):
         self._writer = csv.DictWriter(
             self._text, columns, delimiter=delimiter, extrasaction="ignore", lineterminator="\n"
         )
-        self._writer.writeheader()
+        # A file that is continued has its header already.
+        if not (stream.seekable() and stream.tell()):
+            self._writer.writeheader()
 
     def write(self, record: Record) -> None:
         """Write a row for each face."""

@@ -30,6 +30,7 @@ def align(
     json: options.AsJson = False,
     jobs: options.Jobs = None,
     fail_fast: options.FailFast = False,
+    resume: options.Resume = False,
     no_progress: options.NoProgress = None,
     quiet: options.Quiet = None,
     verbose: options.Verbose = 0,
@@ -43,14 +44,16 @@ def align(
     from arcface_cli.cli import build
     from arcface_cli.cli.batch import Batch, Target, open_sink
     from arcface_cli.output import records
-    from arcface_cli.output.crops import CropFolder
+    from arcface_cli.output.crops import MANIFEST, CropFolder
     from arcface_cli.workflows.align import align as run_align
 
     build.require_runtime()
     settings = build.settings_from(context.params).values
     photos = build.photos(context.params)
     batch = Batch(settings, fail_fast)
-    with open_sink(Target("align", settings)) as sink, CropFolder(output) as folder:
+    manifest = Target("align", settings.model_copy(update={"format": "jsonl"}), output / MANIFEST)
+    keep = manifest.resume(photos, batch.tally) if resume else None
+    with open_sink(Target("align", settings)) as sink, CropFolder(output, keep) as folder:
         shop = build.workshop("align", settings, photos, recognise=False, faces="all", verbosity=verbose)
         results = run_align(shop.results(), folder.save)
         batch.run(

@@ -27,6 +27,7 @@ def embed(
     batch: options.Batch = None,
     jobs: options.Jobs = None,
     fail_fast: options.FailFast = False,
+    resume: options.Resume = False,
     no_progress: options.NoProgress = None,
     quiet: options.Quiet = None,
     verbose: options.Verbose = 0,
@@ -46,7 +47,9 @@ def embed(
     photos = build.photos(context.params)
     dimension = build.feature_dimension(settings)
     work = Batch(settings, fail_fast)
-    with open_sink(Target("embed", settings, output, dimension)) as sink:
+    target = Target("embed", settings, output, dimension)
+    keep = target.resume(photos, work.tally) if resume else None
+    with open_sink(target, keep) as sink:
         shop = build.workshop("embed", settings, photos, recognise=True, faces="all", verbosity=verbose)
         work.run(
             sink, shop.results(), lambda photo, seen: records.embedded(shop.run, photo, seen, sink.features)

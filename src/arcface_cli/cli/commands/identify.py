@@ -39,6 +39,7 @@ def identify(
     batch: options.Batch = None,
     jobs: options.Jobs = None,
     fail_fast: options.FailFast = False,
+    resume: options.Resume = False,
     no_progress: options.NoProgress = None,
     quiet: options.Quiet = None,
     verbose: options.Verbose = 0,
@@ -60,7 +61,9 @@ def identify(
     people = read_gallery(settings)
     point = build.operating_point(loaded)
     work = Batch(settings, fail_fast)
-    with open_sink(Target("identify", settings, output, status_only=exists)) as sink:
+    target = Target("identify", settings, output, status_only=exists)
+    keep = target.resume(photos, work.tally) if resume else None
+    with open_sink(target, keep) as sink:
         shop = build.workshop("identify", settings, photos, recognise=True, faces="all", verbosity=verbose)
         results = identification(settings, people, shop, point)
         work.run(
