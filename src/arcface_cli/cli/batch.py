@@ -15,7 +15,7 @@ from arcface_cli.errors import DuplicatePhoto, UsageError
 from arcface_cli.faces import Done, Failed, Outcome, Skipped
 from arcface_cli.inputs.photo import Photo
 from arcface_cli.output.files import telling_output, whole_file
-from arcface_cli.output.resume import open_for_more
+from arcface_cli.output.resume import conditions_of, earlier_conditions, open_for_more
 from arcface_cli.output.sinks import NullSink, Sink, make_sink
 from arcface_cli.settings import Format, Settings
 
@@ -47,7 +47,7 @@ class Target:
         unasked = self.settings.format is None and self.output is None
         return self.status_only and self.settings.quiet and unasked
 
-    def resume(self, photos: Iterator[Photo], tally: Tally) -> int:
+    def resume(self, photos: Iterator[Photo], batch: Batch) -> int:
         """Take the inputs that the output already has off `photos`; return the bytes of it to keep.
 
         Raises UsageError when there is nothing that could be continued.
@@ -56,7 +56,10 @@ class Target:
 
         if self.output is None:
             raise UsageError("--resume needs an output to go on with", hint="name it with -o FILE")
-        return skip_done(photos, self.output, resumable(self.format_for(terminal=False)), tally)
+        format_ = resumable(self.format_for(terminal=False))
+        keep = skip_done(photos, self.output, format_, batch.tally)
+        batch.conditions = earlier_conditions(self.output) if keep and format_ == "jsonl" else None
+        return keep
 
     def format_for(self, *, terminal: bool) -> Format:
         """What was asked for, else what the file's suffix says, else what suits the reader."""
@@ -75,6 +78,8 @@ class Batch:
     fail_fast: bool = False
     tally: Tally = field(default_factory=Tally)
     started: float = field(default_factory=time.monotonic)
+    conditions: Record | None = None
+    """Of a continued output: what its records say of the run, so that another model isn't mixed in."""
 
     def run(
         self,
@@ -86,6 +91,7 @@ class Batch:
         with contextlib.closing(_as_generator(results)) as stream, self._progress(sink) as advance:
             for photo, outcome in stream:
                 record = record_of(photo, outcome)
+                self._check_conditions(record)
                 with telling_output("the output"):
                     sink.write(record)
                 self._count(photo, outcome, record)
@@ -93,6 +99,14 @@ class Batch:
                 if self.fail_fast and isinstance(outcome, Failed):
                     say("stopped at the first failure, as --fail-fast asks")
                     return
+
+    def _check_conditions(self, record: Record) -> None:
+        if self.conditions not in (None, conditions_of(record)):
+            raise UsageError(
+                "--resume: the output was made with another model, device or threshold",
+                hint="use the settings of the first run, or name another -o",
+            )
+        self.conditions = None
 
     def finish(self, command: str) -> None:
         """The summary line, where there is more than one input to sum up."""

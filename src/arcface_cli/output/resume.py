@@ -13,7 +13,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import Any, BinaryIO, Literal
 
 from arcface_cli.errors import UsageError
 from arcface_cli.inputs.names import printable
@@ -45,6 +45,21 @@ def earlier_records(path: Path, format_: ResumableFormat) -> Iterator[EarlierRec
         return
     with stream:
         yield from _json_records(stream, path) if format_ == "jsonl" else _row_records(stream, path, format_)
+
+
+def earlier_conditions(path: Path) -> dict[str, Any] | None:
+    """Model, run header and threshold of the first record in JSON Lines; None where there is none."""
+    try:
+        with path.open("rb") as stream:
+            first = json.loads(stream.readline())
+    except (OSError, ValueError):
+        return None
+    return conditions_of(first) if isinstance(first, dict) else None
+
+
+def conditions_of(record: dict[str, Any]) -> dict[str, Any]:
+    """What must be equal in all records of one output."""
+    return {key: record.get(key) for key in ("command", "model", "run", "threshold")}
 
 
 def open_for_more(path: Path, keep: int) -> BinaryIO:

@@ -52,7 +52,7 @@ def align(
     photos = build.photos(context.params)
     batch = Batch(settings, fail_fast)
     manifest = Target("align", settings.model_copy(update={"format": "jsonl"}), output / MANIFEST)
-    keep = manifest.resume(photos, batch.tally) if resume else None
+    keep = manifest.resume(photos, batch) if resume else None
     with open_sink(Target("align", settings)) as sink, CropFolder(output, keep) as folder:
         shop = build.workshop("align", settings, photos, recognise=False, faces="all", verbosity=verbose)
         results = run_align(shop.results(), folder.save)

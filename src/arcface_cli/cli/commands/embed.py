@@ -48,7 +48,7 @@ def embed(
     dimension = build.feature_dimension(settings)
     work = Batch(settings, fail_fast)
     target = Target("embed", settings, output, dimension)
-    keep = target.resume(photos, work.tally) if resume else None
+    keep = target.resume(photos, work) if resume else None
     with open_sink(target, keep) as sink:
         shop = build.workshop("embed", settings, photos, recognise=True, faces="all", verbosity=verbose)
         work.run(

@@ -62,7 +62,7 @@ def identify(
     point = build.operating_point(loaded)
     work = Batch(settings, fail_fast)
     target = Target("identify", settings, output, status_only=exists)
-    keep = target.resume(photos, work.tally) if resume else None
+    keep = target.resume(photos, work) if resume else None
     with open_sink(target, keep) as sink:
         shop = build.workshop("identify", settings, photos, recognise=True, faces="all", verbosity=verbose)
         results = identification(settings, people, shop, point)
