@@ -1,0 +1,138 @@
+"""Enrolment: who a photograph belongs to, one transaction a batch, nothing told before it is stored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from arcface_cli.errors import InvalidSubjectName, MissingFile, NoFace
+from arcface_cli.faces import Done, Failed, Outcome, Skipped
+from arcface_cli.gallery.entries import Added, AddResult, Duplicate, EnrolledElsewhere, NewTemplate
+from arcface_cli.inputs.photo import Photo
+from arcface_cli.pipeline import PhotoOutcome
+from arcface_cli.results import EnrolledPhoto
+from arcface_cli.workflows.enroll import BATCH, enroll, plan, with_subject
+from fakes import face_at, seen_faces, unit
+
+SEEN = seen_faces([face_at()], unit(1, 2, 3, 4))
+NOBODY = Skipped(NoFace("b.jpg: no face was found"))
+GONE = Failed(MissingFile("c.jpg does not exist"))
+
+
+def photo(name: str, subject: str | None = "ada") -> Photo:
+    return Photo(Path(name), subject=subject)
+
+
+class FakeGallery:
+    """Numbers what it is given; refuses what `answers` says."""
+
+    def __init__(self, answers: dict[bytes, AddResult] | None = None) -> None:
+        self._answers = answers or {}
+        self.batches: list[list[NewTemplate]] = []
+
+    def add(self, entries: list[NewTemplate]) -> list[AddResult]:
+        self.batches.append(entries)
+        return [self._answers.get(e.source_path, Added(i + 1)) for i, e in enumerate(entries)]
+
+
+def told(results: list[PhotoOutcome], gallery: FakeGallery) -> list[Outcome[EnrolledPhoto]]:
+    return [outcome for _, outcome in enroll(results, gallery.add, "fake")]
+
+
+def test_every_photograph_gets_its_outcome_in_order_whatever_became_of_it() -> None:
+    gallery = FakeGallery(
+        {b"d.jpg": Duplicate(3), b"e.jpg": EnrolledElsewhere("bob", 4)},
+    )
+    names = ("a.jpg", "b.jpg", "c.jpg", "d.jpg", "e.jpg")
+    outcomes: list[Outcome[object]] = [Done(SEEN), NOBODY, GONE, Done(SEEN), Done(SEEN)]
+    results = list(enroll(zip(map(photo, names), outcomes, strict=True), gallery.add, "fake"))  # type: ignore[arg-type]
+    assert [p.display for p, _ in results] == list(names)
+    kinds = [type(outcome) for _, outcome in results]
+    assert kinds == [Done, Skipped, Failed, Skipped, Skipped]
+    codes = [outcome.reason.code for _, outcome in results if isinstance(outcome, Skipped)]
+    assert codes == ["no_face", "duplicate", "enrolled_as_another"]
+
+
+def test_what_is_stored_is_the_face_that_was_chosen_with_where_it_comes_from() -> None:
+    gallery = FakeGallery()
+    (outcome,) = told([(photo("a.jpg"), Done(SEEN))], gallery)
+    ((entry,),) = gallery.batches
+    assert (entry.subject, entry.source_path, entry.detector) == ("ada", b"a.jpg", "fake")
+    assert entry.content_sha256 == SEEN.picture.sha256
+    assert entry.face is SEEN.faces[0]
+    assert entry.feature.tolist() == SEEN.templates.features[0].tolist()  # type: ignore[union-attr]
+    assert isinstance(outcome, Done)
+    assert outcome.value.template_id == 1
+
+
+@pytest.mark.parametrize(
+    ("count", "sizes"), [(0, []), (1, [1]), (BATCH, [BATCH]), (2 * BATCH + 1, [BATCH, BATCH, 1])]
+)
+def test_a_transaction_holds_a_batch_of_photographs(count: int, sizes: list[int]) -> None:
+    gallery = FakeGallery()
+    assert len(told([(photo(f"{i}.jpg"), Done(SEEN)) for i in range(count)], gallery)) == count
+    assert [len(batch) for batch in gallery.batches] == sizes
+
+
+def test_an_outcome_is_told_only_when_its_batch_is_stored() -> None:
+    def failing(entries: list[NewTemplate]) -> list[AddResult]:
+        raise OSError("the disk is full")
+
+    stream = enroll([(photo("b.jpg"), NOBODY), (photo("a.jpg"), Done(SEEN))], failing, "fake")
+    with pytest.raises(OSError, match="full"):
+        next(stream)
+
+
+def test_a_batch_without_a_face_asks_nothing_of_the_gallery() -> None:
+    gallery = FakeGallery()
+    told([(photo("b.jpg"), NOBODY)], gallery)
+    assert gallery.batches == []
+
+
+def test_a_dry_run_says_who_would_be_enrolled_and_needs_no_gallery() -> None:
+    results = list(plan([(photo("a.jpg"), Done(SEEN)), (photo("b.jpg"), NOBODY)]))
+    first = results[0][1]
+    assert isinstance(first, Done)
+    assert (first.value.subject, first.value.template_id) == ("ada", None)
+    assert results[1][1] is NOBODY
+
+
+def test_a_name_given_counts_more_than_the_folders() -> None:
+    assert [p.subject for p in with_subject([photo("a.jpg", "folder"), photo("b.jpg", None)], "Ada")] == [
+        "Ada",
+        "Ada",
+    ]
+
+
+def test_a_photograph_without_a_name_costs_itself_only() -> None:
+    first, second = with_subject([photo("a.jpg", None), photo("b.jpg", "ada")], None)
+    assert first.failure is not None
+    assert (first.failure.code, first.failure.exit_status) == ("no_subject", 2)
+    assert "--name" in str(first.failure.hint)
+    assert (second.failure, second.subject) == (None, "ada")
+
+
+@pytest.mark.parametrize("name", ["", "  ", "a\nb", "x" * 256, "\udcff"])
+def test_a_name_that_nobody_can_have_ends_the_run_when_given_and_costs_a_folder_its_photographs(
+    name: str,
+) -> None:
+    with pytest.raises(InvalidSubjectName):
+        next(with_subject([photo("a.jpg")], name))
+    (refused,) = with_subject([photo("a.jpg", name)], None)
+    assert isinstance(refused.failure, InvalidSubjectName)
+
+
+def test_a_failure_of_a_photograph_is_not_hidden_by_its_missing_name() -> None:
+    broken = Photo(Path("a"), failure=MissingFile("a does not exist"))
+    (kept,) = with_subject([broken], None)
+    assert kept.failure is broken.failure
+
+
+def test_photographs_are_named_lazily() -> None:
+    def endless() -> Iterator[Photo]:
+        while True:
+            yield photo("a.jpg")
+
+    assert next(with_subject(endless(), "Ada")).subject == "Ada"
