@@ -7,11 +7,11 @@ for the whole class.
     ArcfaceError
     ├── UsageError                       2  wrong flags; nothing was done
     │   ├── InvalidSubjectName, InvalidThreshold, NoInputs, MissingFile, NotAFile,
-    │   │   NoSubject
+    │   │   NoSubject, InvalidList, NothingToCount, UnsupportedRate
     ├── InputError                       3  one photograph could not be used
     │   ├── UnreadableImage, UnsupportedFormat, ImageTooLarge, ImageTooSmall, EmptyFile,
     │   │   PermissionDenied
-    │   ├── DuplicatePhoto, EnrolledAsAnother
+    │   ├── DuplicatePhoto, EnrolledAsAnother, UnsafePickle
     │   └── FaceError                    4  a photograph without the face that was needed
     │       ├── NoFace, SeveralFaces, FaceTooSmall, DegenerateLandmarks, UnusableFeature
     ├── MachineError                     5  this machine can't do it
@@ -78,6 +78,24 @@ class NoSubject(UsageError):
     code = "no_subject"
 
 
+class InvalidList(UsageError):
+    """A list of pairs or people that says nothing usable, or two things at once."""
+
+    code = "invalid_list"
+
+
+class NothingToCount(UsageError):
+    """A rate was asked for over no comparison at all."""
+
+    code = "nothing_to_count"
+
+
+class UnsupportedRate(UsageError):
+    """The data are too few for the rate that was asked for."""
+
+    code = "unsupported_rate"
+
+
 # --- 3: one photograph could not be used ------------------------------------------------------
 
 
@@ -122,6 +140,11 @@ class DuplicatePhoto(InputError):
 
 class EnrolledAsAnother(InputError):
     code = "enrolled_as_another"
+
+
+class UnsafePickle(InputError):
+    code = "unsafe_pickle"
+    default_hint = "it was refused unread: get it from its publisher, who needs nothing but pictures and booleans"
 
 
 # --- 4: no usable face where one was needed ---------------------------------------------------

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import sys
+from types import FrameType
 from typing import Annotated
 
 import typer
@@ -76,10 +78,18 @@ def root(
 
 def main() -> None:
     """Run the command line of this process, and end it with the documented status."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _interrupted)
     status = run(sys.argv[1:])
     with contextlib.suppress(OSError, ValueError):
         sys.stdout.flush()
     sys.exit(status)
+
+
+def _interrupted(number: int, frame: FrameType | None) -> None:
+    """The first Ctrl-C lets what is under way finish; the second one stops at once."""
+    signal.signal(signal.SIGINT, lambda *_: os._exit(INTERRUPTED_STATUS))
+    raise KeyboardInterrupt
 
 
 def run(arguments: list[str]) -> int:
@@ -90,15 +100,24 @@ def run(arguments: list[str]) -> int:
         say_error(error)
         return error.exit_status
     except (KeyboardInterrupt, typer.Abort):
-        say("interrupted; what was committed stays, run it again to go on")
-        return INTERRUPTED_STATUS
+        status = INTERRUPTED_STATUS
     except BrokenPipeError:
         return _end_quietly()
     except ClickException as error:
         return _say_usage(error)
     except Exception as error:
         return _say_bug(error, arguments)
+    if status == INTERRUPTED_STATUS:  # which is also what Typer makes of a KeyboardInterrupt
+        say(f"interrupted; {_way_on(arguments)}")
     return status if isinstance(status, int) else 0
+
+
+def _way_on(arguments: list[str]) -> str:
+    if "--resume" in arguments:
+        return "what was written stays: run the same command again to go on"
+    if "enroll" in arguments[:1]:
+        return "what was enrolled stays: run the same command again to go on"
+    return "run it again; with -o FILE and --resume it goes on where it stopped"
 
 
 def _say_usage(error: Exception) -> int:

@@ -72,10 +72,15 @@ class Target:
 
 @dataclass(slots=True)
 class Batch:
-    """One run of a verb over many inputs."""
+    """One run of a verb over many inputs.
+
+    count: says how many inputs there are, where that can be found out beside the work.
+    """
 
     settings: Settings
     fail_fast: bool = False
+    verbosity: int = 0
+    count: Callable[[], int] | None = None
     tally: Tally = field(default_factory=Tally)
     started: float = field(default_factory=time.monotonic)
     conditions: Record | None = None
@@ -133,7 +138,7 @@ class Batch:
 
         # Records that scroll by on the terminal show how far the run is, and a bar would break their lines.
         unwanted = self.settings.quiet or self.settings.no_progress or sink.scrolls
-        return batch_progress(shown=not unwanted)
+        return batch_progress(bar=not unwanted, lines=self.verbosity > 0, count=self.count)
 
 
 @contextlib.contextmanager

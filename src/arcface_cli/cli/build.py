@@ -77,6 +77,17 @@ def photos(params: dict[str, Any]) -> Iterator[Photo]:
     return chain(named, listed(_list_stream(files_from), null=params.get("null", False)))
 
 
+def counter(params: dict[str, Any]) -> Callable[[], int] | None:
+    """Counts the photographs that PATH... names, or None where only reading a list would tell."""
+    from arcface_cli.inputs.folders import photos as found
+
+    paths: Sequence[str] = params.get("paths") or ()
+    if not paths or params.get("files_from") is not None:
+        return None
+    recursive = params.get("recursive", False) or "name" in params  # enroll looks into a person's folders
+    return lambda: sum(1 for _ in found(paths, recursive=recursive))
+
+
 def people(params: dict[str, Any]) -> Iterator[Photo]:
     """The photographs to enroll, each with its subject: from folders, --manifest or --name."""
     from arcface_cli.inputs import folders, lists

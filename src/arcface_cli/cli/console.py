@@ -29,10 +29,13 @@ def data_stream() -> Iterator[BinaryIO]:
         return
     saved = os.dup(STDOUT)
     os.dup2(STDERR, STDOUT)
+    stream = os.fdopen(os.dup(saved), "wb")
     try:
-        with os.fdopen(os.dup(saved), "wb") as stream:
-            yield stream
+        yield stream
+        stream.flush()
     finally:
+        with contextlib.suppress(OSError):  # whoever wrote has been told: closing would only say it again
+            stream.close()
         sys.stdout.flush()
         os.dup2(saved, STDOUT)
         os.close(saved)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
@@ -17,35 +18,72 @@ if TYPE_CHECKING:
 
 SILENT_S = 1.0
 """A run shorter than this shows no progress: it would only flash."""
+LINE_EVERY_S = 10.0
+
+Advance = Callable[[Tally], None]
+Count = Callable[[], int]
 
 
 @contextlib.contextmanager
-def batch_progress(*, shown: bool) -> Iterator[Callable[[Tally], None]]:
-    """A line that counts photographs; the block gets a function to call after each."""
-    if not (shown and sys.stderr.isatty()):
-        yield lambda tally: None
-        return
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+def batch_progress(*, bar: bool, lines: bool, count: Count | None) -> Iterator[Advance]:
+    """Tell how far a run is; the block gets a function to call after each photograph.
 
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    bar: draw one, if stderr is a terminal.  lines: else write a line every ten seconds.  count: says how
+    many photographs there are in all; it may take its time, so it runs beside the work.
+    """
+    if bar and sys.stderr.isatty():
+        with _bar(count) as advance:
+            yield advance
+    elif lines:
+        yield _line_writer()
+    else:
+        yield lambda tally: None
+
+
+def _line_writer() -> Advance:
+    started = last = time.monotonic()
+
+    def advance(tally: Tally) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last >= LINE_EVERY_S:
+            last = now
+            say(_words(tally, now - started))
+
+    return advance
+
+
+@contextlib.contextmanager
+def _bar(count: Count | None) -> Iterator[Advance]:
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=20),
+        TimeRemainingColumn(),
+    )
     progress = Progress(*columns, console=stderr_console(), transient=True)
-    task = progress.add_task("")
+    task = progress.add_task("", total=None)
     started = time.monotonic()
+    if count is not None:
+        threading.Thread(target=lambda: progress.update(task, total=count()), daemon=True).start()
 
     def advance(tally: Tally) -> None:
         elapsed = time.monotonic() - started
-        if elapsed < SILENT_S:
-            return
-        rate = tally.total / elapsed
-        counts = f"{tally.total} photographs, {tally.faces} faces, {tally.unfinished} unusable"
-        text = f"{counts}, {rate:.1f} a second"
-        progress.update(task, description=text)
-        progress.start()
+        if elapsed >= SILENT_S:
+            progress.update(task, completed=tally.total, description=_words(tally, elapsed))
+            progress.start()
 
     try:
         yield advance
     finally:
         progress.stop()
+
+
+def _words(tally: Tally, elapsed: float) -> str:
+    rate = (tally.total - tally.earlier) / elapsed
+    return f"{tally.total} photographs, {tally.faces} faces, {tally.unfinished} unusable, {rate:.1f} a second"
 
 
 class DownloadProgress:

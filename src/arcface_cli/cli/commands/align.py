@@ -50,7 +50,7 @@ def align(
     build.require_runtime()
     settings = build.settings_from(context.params).values
     photos = build.photos(context.params)
-    batch = Batch(settings, fail_fast)
+    batch = Batch(settings, fail_fast, verbose, build.counter(context.params))
     manifest = Target("align", settings.model_copy(update={"format": "jsonl"}), output / MANIFEST)
     keep = manifest.resume(photos, batch) if resume else None
     with open_sink(Target("align", settings)) as sink, CropFolder(output, keep) as folder:

@@ -46,7 +46,7 @@ def embed(
     settings = build.settings_from(context.params).values
     photos = build.photos(context.params)
     dimension = build.feature_dimension(settings)
-    work = Batch(settings, fail_fast)
+    work = Batch(settings, fail_fast, verbose, build.counter(context.params))
     target = Target("embed", settings, output, dimension)
     keep = target.resume(photos, work) if resume else None
     with open_sink(target, keep) as sink:

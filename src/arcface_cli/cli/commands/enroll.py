@@ -54,7 +54,7 @@ def enroll(
     build.require_runtime()
     settings = build.settings_from(context.params).values
     photos = build.people(context.params)
-    work = Batch(settings, fail_fast)
+    work = Batch(settings, fail_fast, verbose, build.counter(context.params))
     with open_sink(Target("enroll", settings, output)) as sink:
         shop = build.workshop("enroll", settings, photos, recognise=True, faces="one", verbosity=verbose)
         with enrolment(settings, shop, dry_run=dry_run) as results:

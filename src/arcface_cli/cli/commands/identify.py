@@ -60,7 +60,7 @@ def identify(
     settings, photos = loaded.values, build.photos(context.params)
     people = read_gallery(settings)
     point = build.operating_point(loaded)
-    work = Batch(settings, fail_fast)
+    work = Batch(settings, fail_fast, verbose, build.counter(context.params))
     target = Target("identify", settings, output, status_only=exists)
     keep = target.resume(photos, work) if resume else None
     with open_sink(target, keep) as sink:
