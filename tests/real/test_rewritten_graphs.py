@@ -1,0 +1,115 @@
+"""A graph whose fixed dimensions were made free, or whose numbers were halved, answers as before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from arcface_cli.cli import build
+from arcface_cli.imaging.blob import PixelScaling, to_blob
+from arcface_cli.imaging.decode import decode
+from arcface_cli.results import PhotoFaces
+from arcface_cli.runtime.graphs import free_dimensions
+from arcface_cli.runtime.sessions import Session, SessionOptions, open_session
+
+pytestmark = pytest.mark.real
+
+OPTIONS = SessionOptions(threads=1)
+ROUNDING = {"rtol": 1e-4, "atol": 1e-4}
+FIXED_DETECTORS = [
+    ("scrfd_2.5g_kps.onnx", PixelScaling(rgb=True, mean=127.5, scale=128.0)),
+    ("face_detection_yunet_2023mar.onnx", PixelScaling(rgb=False, mean=0.0, scale=1.0)),
+]
+
+
+def test_a_recogniser_whose_batch_was_freed_gives_the_same_features(
+    shared_models: Path, real_faces: dict[Path, PhotoFaces]
+) -> None:
+    path = shared_models / "mobilefacenet_512.onnx"
+    crops = np.concatenate([seen.aligned.crops for seen in real_faces.values()])[:32]
+    blob = to_blob(crops, PixelScaling(rgb=True, mean=127.5, scale=127.5))
+    fixed, freed = both(path, batch=True, spatial=False)
+
+    one_by_one = np.concatenate([fixed.run(row[None])[0] for row in blob])
+
+    assert np.array_equal(np.concatenate([freed.run(row[None])[0] for row in blob]), one_by_one)
+    np.testing.assert_allclose(freed.run(blob)[0], one_by_one, **ROUNDING)
+
+
+@pytest.mark.parametrize(("name", "scaling"), FIXED_DETECTORS)
+def test_a_detector_whose_picture_size_was_freed_gives_the_same_heads(
+    name: str, scaling: PixelScaling, shared_models: Path, shared_data: Path
+) -> None:
+    blob = blob_of(shared_data, scaling, 640)[:2]
+    fixed, freed = both(shared_models / name, batch=True, spatial=True)
+
+    alone = [fixed.run(row[None]) for row in blob]
+
+    for heads, row in zip(alone, blob, strict=True):
+        for head, same in zip(heads, freed.run(row[None]), strict=True):
+            np.testing.assert_allclose(same, head, **ROUNDING)
+    for level, head in enumerate(freed.run(blob)):
+        one_by_one = np.concatenate([heads[level].reshape(1, -1) for heads in alone])
+        np.testing.assert_allclose(head.reshape(2, -1), one_by_one, **ROUNDING)
+
+
+def test_centerface_declared_for_ten_tiny_pictures_gives_the_same_maps_for_any_number_and_size(
+    shared_models: Path, shared_data: Path
+) -> None:
+    scaling = PixelScaling(rgb=True, mean=0.0, scale=1.0)
+    tiny = np.concatenate([blob_of(shared_data, scaling, 32)] * 2)[:10]
+    fixed, freed = both(shared_models / "centerface.onnx", batch=True, spatial=True)
+
+    for head, same in zip(fixed.run(tiny), freed.run(tiny), strict=True):
+        np.testing.assert_allclose(same, head, **ROUNDING)
+    for head, alone in zip(fixed.run(tiny), freed.run(tiny[:1]), strict=True):
+        np.testing.assert_allclose(alone, head[:1], **ROUNDING)
+    assert freed.run(blob_of(shared_data, scaling, 96)[:1])[0].shape == (1, 1, 24, 24)
+
+
+@pytest.mark.parametrize("model", ["mobilefacenet_512", "mobilefacenet_192"])
+def test_half_precision_on_the_cpu_keeps_templates_within_a_thousandth(
+    model: str, real_faces: dict[Path, PhotoFaces], open_workshop: Callable[..., build.Workshop]
+) -> None:
+    full, half = (
+        build.require_recogniser(open_workshop(model=model, detector="yunet", precision=precision).stages)
+        for precision in ("fp32", "fp16")
+    )
+    for path, seen in list(real_faces.items())[::8]:
+        exact, rough = (each.embed(seen.aligned, path.name).features[0] for each in (full, half))
+        assert exact @ rough >= 1 - 1e-3, path
+
+
+def test_half_precision_on_the_cpu_finds_the_same_faces(
+    real_faces: dict[Path, PhotoFaces], open_workshop: Callable[..., build.Workshop]
+) -> None:
+    for detector in ("yunet", "scrfd_500m"):
+        full, half = (
+            open_workshop(recognise=False, detector=detector, precision=precision).stages.detector
+            for precision in ("fp32", "fp16")
+        )
+        for path in list(real_faces)[::20]:
+            image = decode(path.read_bytes())
+            exact, rough = full.detect(image), half.detect(image)
+            assert len(exact) == len(rough), path
+            for face, same in zip(exact, rough, strict=True):
+                size = max(face.box.width, face.box.height)
+                assert np.abs(face.points.array - same.points.array).max() < 0.02 * size, path
+
+
+def both(path: Path, *, batch: bool, spatial: bool) -> tuple[Session, Session]:
+    """The graph as it is, and with its dimensions made free."""
+    freed = free_dimensions(path, batch=batch, spatial=spatial)
+    return open_session(path, path.name, OPTIONS), open_session(freed, path.name, OPTIONS)
+
+
+def blob_of(shared_data: Path, scaling: PixelScaling, side: int) -> NDArray[np.float32]:
+    """The middle of six portraits."""
+    paths = sorted((shared_data / "people").glob("*/*_0001.jpg"))[:6]
+    start = (640 - side) // 2
+    images = [decode(path.read_bytes())[start : start + side, start : start + side] for path in paths]
+    return to_blob(images, scaling)
