@@ -11,12 +11,12 @@ for the whole class.
     ├── InputError                       3  one photograph could not be used
     │   ├── UnreadableImage, UnsupportedFormat, ImageTooLarge, ImageTooSmall, EmptyFile,
     │   │   PermissionDenied
-    │   ├── DuplicatePhoto, EnrolledAsAnother, UnsafePickle
+    │   ├── DuplicatePhoto, EnrolledAsAnother, UnsafePickle, NotEmbedded, UnreadableFeatures
     │   └── FaceError                    4  a photograph without the face that was needed
     │       ├── NoFace, SeveralFaces, FaceTooSmall, DegenerateLandmarks, UnusableFeature
     ├── MachineError                     5  this machine can't do it
-    │   ├── RuntimeMissing, DeviceUnavailable, ModelMissing, ModelUnusable, LicenceNotAccepted,
-    │   │   DownloadFailed, WeightsDamaged, NoOperatingPoint
+    │   ├── RuntimeMissing, PackageMissing, DeviceUnavailable, ModelMissing, ModelUnusable,
+    │   │   LicenceNotAccepted, DownloadFailed, WeightsDamaged, NoOperatingPoint
     ├── GalleryError                     6
     │   ├── GalleryMissing, GalleryLocked, GalleryDamaged, GalleryNewer, GalleryModelMismatch,
     │   │   SubjectMissing
@@ -147,6 +147,20 @@ class UnsafePickle(InputError):
     default_hint = "it was refused unread: get it from its publisher, who needs nothing but pictures and booleans"
 
 
+class NotEmbedded(InputError):
+    """A stored input that already gave no feature when it was embedded."""
+
+    code = "not_embedded"
+    default_hint = "mend the photograph and embed it again"
+
+
+class UnreadableFeatures(InputError):
+    """A file of features, or a row of one, that can't be what `arcface embed` wrote."""
+
+    code = "unreadable_features"
+    default_hint = "the file is damaged or not of arcface: write it again with: arcface embed -o"
+
+
 # --- 4: no usable face where one was needed ---------------------------------------------------
 
 
@@ -191,6 +205,12 @@ class MachineError(ArcfaceError):
 class RuntimeMissing(MachineError):
     code = "runtime_missing"
     default_hint = "install a runtime: pip install 'arcface-cli[cpu]', or 'arcface-cli[gpu]' for NVIDIA CUDA"
+
+
+class PackageMissing(MachineError):
+    """An optional package that one format or feature needs."""
+
+    code = "package_missing"
 
 
 class DeviceUnavailable(MachineError):
