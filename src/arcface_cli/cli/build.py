@@ -156,6 +156,10 @@ def workshop(
     from arcface_cli.runtime.devices import choose_device
     from arcface_cli.runtime.sessions import SessionOptions
 
+    if faces != "all" and settings.faces == "all":
+        raise UsageError(
+            f"--faces all: {command} works on one face of each photograph", hint="use one, largest or center"
+        )
     weights = store(settings)
     model = weights.resolve(settings.model, settings.detector) if recognise else None
     found = weights.resolve_detector(settings.detector, settings.model) if model is None else model.detector
@@ -261,19 +265,28 @@ def require_recogniser(stages: Stages) -> Recogniser:
 # --- decisions --------------------------------------------------------------------------------------
 
 
-def operating_point(loaded: LoadedSettings) -> OperatingPoint:
-    """The user's threshold, else the catalogue's for the model, with what is known about it.
-
-    Raises InvalidThreshold, and NoOperatingPoint when nobody has measured one for the model.
-    """
+def said_point(loaded: LoadedSettings) -> OperatingPoint | None:
+    """The user's own threshold, or None. Raises InvalidThreshold, before anything is looked for or loaded."""
     from arcface_cli.decision import Metric, OperatingPoint, similarity_threshold
 
     values = loaded.values
     metric = None if values.metric is None else Metric(values.metric)
     given = similarity_threshold(values.threshold, values.max_distance, metric)
-    if given is not None:
-        spoken = "threshold" if values.threshold is not None else "max_distance"
-        return OperatingPoint(given, loaded.origins[spoken])
+    if given is None:
+        return None
+    spoken = "threshold" if values.threshold is not None else "max_distance"
+    return OperatingPoint(given, loaded.origins[spoken])
+
+
+def operating_point(loaded: LoadedSettings) -> OperatingPoint:
+    """The user's threshold, else the catalogue's for the model, with what is known about it.
+
+    Raises InvalidThreshold, and NoOperatingPoint when nobody has measured one for the model.
+    """
+    said = said_point(loaded)
+    if said is not None:
+        return said
+    values = loaded.values
     entry = store(values).resolve(values.model, values.detector).recogniser.entry
     point = catalogue_point(entry)
     if point is None:

@@ -58,6 +58,7 @@ def identify(
     build.require_runtime()
     loaded = build.settings_from(context.params)
     settings, photos = loaded.values, build.photos(context.params)
+    build.said_point(loaded)
     people = read_gallery(settings)
     point = build.operating_point(loaded)
     work = Batch(settings, fail_fast, verbose, build.counter(context.params))
