@@ -10,6 +10,7 @@ from arcface_cli.decision import OperatingPoint
 from arcface_cli.errors import UsageError
 from arcface_cli.faces import Done, Outcome, Skipped
 from arcface_cli.inputs.photo import Photo
+from arcface_cli.output.files import telling_output
 from arcface_cli.output.records import verified
 from arcface_cli.output.sinks import Sink
 from arcface_cli.results import PhotoFaces, VerifiedPair
@@ -41,7 +42,8 @@ def answer(
     """Write the record of the pair; return the status that says same, different, or why neither."""
     (_, first), (_, second) = shop.results()
     outcome = verify(first, second, point)
-    sink.write(verified(shop.run, photos, outcome, point))
+    with telling_output("the output"):
+        sink.write(verified(shop.run, photos, outcome, point))
     if not quiet:
         for photo, seen in zip(photos, (first, second), strict=True):
             _mention_others(photo, seen)
