@@ -23,7 +23,7 @@ PREFIX = "ARCFACE_"
 CONFIG_VARIABLE = "ARCFACE_CONFIG"
 
 Origin = Literal["option", "environment", "config", "built-in"]
-Format = Literal["table", "json", "jsonl", "csv", "tsv", "npz"]
+Format = Literal["table", "json", "jsonl", "csv", "tsv", "parquet", "npz", "npy"]
 Faces = Literal["largest", "center", "all", "one"]
 MetricName = Literal["cosine", "euclidean", "sqeuclidean", "angle"]
 Fusion = Literal["max", "mean"]

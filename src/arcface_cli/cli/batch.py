@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 SUFFIX_FORMATS: dict[str, Format] = {
     ".json": "json", ".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".tsv": "tsv", ".npz": "npz",
-    ".txt": "table",
+    ".npy": "npy", ".parquet": "parquet", ".pq": "parquet", ".txt": "table",
 }  # fmt: skip
 
 
@@ -168,6 +168,7 @@ def open_sink(target: Target, keep: int | None = None) -> Iterator[Sink]:
             dimension=target.dimension,
             width=None if terminal else 160,
             color=color,
+            output=target.output,
         )
         sink.scrolls = terminal and form != "table"
         yield sink

@@ -65,6 +65,7 @@ def embedded(
                 if features is not None:
                     each["feature"] = row if features == "array" else [float(f"{x:.9g}") for x in row]
             record["fingerprint"] = seen.templates.fingerprint.short
+            record["canonical_fingerprint"] = seen.templates.fingerprint.canonical
             record["dimension"] = seen.templates.fingerprint.dimension
         record |= _seen(seen, faces)
     return _with_run(record, run)

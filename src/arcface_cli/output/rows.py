@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
 from arcface_cli.output.records import Record
 
 BOX = ("x_min", "y_min", "x_max", "y_max")
+LANDMARKS = tuple(
+    f"{point}_{axis}"
+    for point in ("left_eye", "right_eye", "nose", "left_mouth", "right_mouth")
+    for axis in ("x", "y")
+)
+"""Left and right as they are in the image."""
 HEAD = ("input", "status", "code", "message")
 FACE = (*BOX, "detection_score")
+SOURCE = ("width", "height", "sha256", "input_b64")
+MAKER = ("model", "detector", "canonical_fingerprint")
 COLUMNS: dict[str, tuple[str, ...]] = {
     "align": (*HEAD, "face", *FACE, "crop"),
-    "embed": (*HEAD, "face", *FACE),
+    "embed": (*HEAD, "face", *FACE, *LANDMARKS, *SOURCE, *MAKER),
     "enroll": (*HEAD, "subject", "template", "face", *FACE),
     "identify": (*HEAD, "face", *FACE, "decision", "subject", "similarity", "distance", "margin", "nearest"),
     "verify": ("input_a", "input_b", *HEAD[1:], "same_person", "similarity", "distance", "threshold"),
@@ -28,16 +37,20 @@ SHOWN: dict[str, tuple[str, ...]] = {
 }
 """Of the table, by command."""
 
+_FROM_RECORD = (
+    *("input", "input_b64", "status", "subject", "template"),
+    *("dimension", "model", "fingerprint", "canonical_fingerprint"),
+)
+
 Row = dict[str, Any]
 
 
 def rows_of(record: Record) -> list[Row]:
     """One row a face; one row for an input without any. Missing cells are left out."""
-    head: Row = {
-        key: record[key]
-        for key in ("input", "status", "subject", "template", "dimension", "fingerprint")
-        if key in record
-    }
+    head: Row = {key: record[key] for key in _FROM_RECORD if key in record}
+    if "image" in record:
+        head |= record["image"]
+    head["detector"] = record["run"].get("detector")
     error = record.get("error")
     if error is not None:
         head |= {"code": error["code"], "message": error["message"]}
@@ -55,9 +68,10 @@ def feature_columns(dimension: int) -> list[str]:
 def _face(face: Record, index: int) -> Row:
     plain = {key: value for key, value in face.items() if not isinstance(value, list)}
     row: Row = {"face": index, **plain, **dict(zip(BOX, face["box"], strict=True))}
+    row |= dict(zip(LANDMARKS, chain.from_iterable(face.get("landmarks", ())), strict=False))
     if face.get("candidates"):
         row["nearest"] = face["candidates"][0]["subject"]
-    if "feature" in face:
+    if isinstance(face.get("feature"), list):
         row |= dict(zip(feature_columns(len(face["feature"])), face["feature"], strict=True))
     return row
 

@@ -6,10 +6,9 @@ import csv
 import io
 import json
 from abc import ABC, abstractmethod
+from pathlib import Path
 from typing import Any, BinaryIO, Literal, assert_never
 
-import numpy as np
-from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -163,51 +162,6 @@ class TableSink(Sink):
         self._rows = []
 
 
-class NpzSink(Sink):
-    """NumPy's archive of plain arrays, one row a face, for `embed`; written whole at the end.
-
-    features (N, D) float32, input (N,) text, face (N,) int64, box (N, 4) and landmarks (N, 5, 2) float32,
-    detection_score (N,) float32, sha256 (N,) text, model and fingerprint: text. Nothing is pickled.
-    """
-
-    features = "array"
-
-    def __init__(self, stream: BinaryIO, dimension: int) -> None:
-        self._stream = stream
-        self._dimension = dimension
-        self._faces: list[tuple[str, int, str, Record]] = []
-        self._model, self._fingerprint = "", ""
-
-    def write(self, record: Record) -> None:
-        """Hold the faces."""
-        self._model = record.get("model", self._model)
-        self._fingerprint = record.get("fingerprint", self._fingerprint)
-        for index, face in enumerate(record.get("faces", [])):
-            self._faces.append((record["input"], index, record["image"]["sha256"], face))
-
-    def close(self) -> None:
-        """Write the archive."""
-        count = len(self._faces)
-        faces = [face for *_, face in self._faces]
-        np.savez(
-            self._stream,
-            allow_pickle=False,
-            features=self._stack([face["feature"] for face in faces], (count, self._dimension)),
-            input=np.array([name for name, *_ in self._faces], dtype=np.str_),
-            face=np.array([index for _, index, *_ in self._faces], dtype=np.int64),
-            sha256=np.array([digest for _, _, digest, _ in self._faces], dtype=np.str_),
-            box=self._stack([face["box"] for face in faces], (count, 4)),
-            landmarks=self._stack([face["landmarks"] for face in faces], (count, 5, 2)),
-            detection_score=self._stack([face["detection_score"] for face in faces], (count,)),
-            model=np.array(self._model),
-            fingerprint=np.array(self._fingerprint),
-        )
-
-    @staticmethod
-    def _stack(values: list[Any], shape: tuple[int, ...]) -> NDArray[np.float32]:
-        return np.array(values, dtype=np.float32).reshape(shape)
-
-
 def _plain(value: Any) -> Any:
     """A cell of CSV: true and false as JSON writes them."""
     return str(value).lower() if isinstance(value, bool) else value
@@ -245,23 +199,49 @@ def to_json(record: Record) -> bytes:
 
 
 def make_sink(
-    name: Format, stream: BinaryIO, command: str, *, dimension: int | None, width: int | None, color: bool
+    name: Format,
+    stream: BinaryIO,
+    command: str,
+    *,
+    dimension: int | None,
+    width: int | None,
+    color: bool,
+    output: Path | None = None,
 ) -> Sink:
-    """The sink of a format. dimension: of the features that `embed` writes, None for other commands."""
+    """The sink of a format. dimension: of the features that `embed` writes, None for other commands.
+
+    output: the file that `stream` becomes, None for stdout.
+    """
     match name:
         case "jsonl":
             return JsonLinesSink(stream)
         case "json":
             return JsonSink(stream)
-        case "csv":
-            return SeparatedSink(stream, command, dimension, ",")
-        case "tsv":
-            return SeparatedSink(stream, command, dimension, "\t")
+        case "csv" | "tsv":
+            return SeparatedSink(stream, command, dimension, "," if name == "csv" else "\t")
         case "table":
             return TableSink(stream, command, width, color)
-        case "npz":
-            if dimension is None:
-                raise UsageError(f"{command} has no features to put into npz", hint="use -f jsonl or csv")
-            return NpzSink(stream, dimension)
+        case "parquet":
+            from arcface_cli.output.parquet import ParquetSink
+
+            return ParquetSink(stream, command, dimension)
+        case "npz" | "npy":
+            return _array_sink(name, stream, command, dimension, output)
         case _:
             assert_never(name)
+
+
+def _array_sink(
+    name: Literal["npz", "npy"], stream: BinaryIO, command: str, dimension: int | None, output: Path | None
+) -> Sink:
+    if dimension is None:
+        raise UsageError(f"{command} has no features to put into {name}", hint="use -f jsonl or csv")
+    if name == "npz":
+        from arcface_cli.output.npz import NpzSink
+
+        return NpzSink(stream, dimension)
+    if output is None:
+        raise UsageError("npy comes with a manifest beside it, so it needs a file", hint="use -o FILE.npy")
+    from arcface_cli.output.npy import NpySink
+
+    return NpySink(stream, output, dimension)

@@ -46,6 +46,23 @@ def embedded(photo: Photo = A) -> Record:
     return records.embedded(run("embed"), photo, Done(seen_faces(TWO_FACES, TWO_FEATURES)), "list")
 
 
+def with_arrays(record: Record) -> Record:
+    """A record of `embed` as sinks of arrays take it; any other as it is."""
+    if "faces" not in record or "feature" not in record["faces"][0]:
+        return record
+    faces = [{**face, "feature": np.array(face["feature"], np.float32)} for face in record["faces"]]
+    return {**record, "faces": faces}
+
+
+def in_a_manifest(record: Record) -> Record:
+    """A record of `embed` as it stands beside a .npy file, which has the features."""
+    faces = [
+        {key: value for key, value in face.items() if key != "feature"} | {"row": row}
+        for row, face in enumerate(record["faces"])
+    ]
+    return {**record, "faces": faces}
+
+
 def enrolled(photo: Photo = A, template: int | None = 17) -> Record:
     seen = seen_faces([face_at()], unit(1, 0, 0, 0))
     return records.enrolled(run("enroll"), photo, Done(EnrolledPhoto(seen, "ada", template)))
@@ -71,6 +88,7 @@ def every_record() -> dict[str, Record]:
     return {
         "align": aligned(),
         "embed": embedded(),
+        "embed, in a manifest": in_a_manifest(embedded()),
         "enroll": enrolled(),
         "enroll, dry run": enrolled(template=None),
         "identify, match": identified(0.75, 0.25, top=2),

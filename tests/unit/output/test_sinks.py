@@ -9,7 +9,18 @@ from typing import get_args
 
 import numpy as np
 import pytest
-from sample_records import ODD, A, aligned, embedded, enrolled, every_record, identified, run, verified
+from sample_records import (
+    ODD,
+    A,
+    aligned,
+    embedded,
+    enrolled,
+    every_record,
+    identified,
+    run,
+    verified,
+    with_arrays,
+)
 
 from arcface_cli.errors import MissingFile, UsageError
 from arcface_cli.faces import Failed
@@ -27,7 +38,7 @@ def written(
     stream = io.BytesIO()
     sink = make_sink(form, stream, command, dimension=dimension, width=90, color=color)
     for record in told:
-        sink.write(record)
+        sink.write(with_arrays(record) if sink.features == "array" else record)
     sink.close()
     assert not stream.closed
     return stream.getvalue()
@@ -143,7 +154,7 @@ def test_a_long_table_is_laid_out_in_pieces_so_that_memory_stays_bounded() -> No
 
 
 def test_an_archive_holds_plain_arrays_a_row_a_face() -> None:
-    data = written("npz", "embed", _with_arrays(embedded()), every_record()["embed, failed"], dimension=4)
+    data = written("npz", "embed", embedded(), every_record()["embed, failed"], dimension=4)
     with np.load(io.BytesIO(data), allow_pickle=False) as archive:
         assert archive["features"].shape == (2, 4)
         assert archive["features"].dtype == np.float32
@@ -153,11 +164,6 @@ def test_an_archive_holds_plain_arrays_a_row_a_face() -> None:
         assert archive["box"].shape == (2, 4)
         assert str(archive["model"]) == "compact"
         assert str(archive["fingerprint"]) == embedded()["fingerprint"]
-
-
-def _with_arrays(record: Record) -> Record:
-    faces = [{**face, "feature": np.array(face["feature"], np.float32)} for face in record["faces"]]
-    return {**record, "faces": faces}
 
 
 def test_an_archive_without_a_face_has_arrays_without_rows() -> None:
@@ -172,7 +178,6 @@ def test_only_embed_has_features_for_an_archive(command: str) -> None:
         make_sink("npz", io.BytesIO(), command, dimension=None, width=None, color=False)
 
 
-@pytest.mark.parametrize("form", get_args(Format))
+@pytest.mark.parametrize("form", sorted({*get_args(Format)} - {"npy"}))
 def test_every_format_takes_names_that_are_no_text(form: Format) -> None:
-    record = _with_arrays(embedded(ODD)) if form == "npz" else embedded(ODD)
-    assert written(form, "embed", record, dimension=4)
+    assert written(form, "embed", embedded(ODD), dimension=4)

@@ -34,7 +34,8 @@ def embed(
 ) -> int:
     """Turn every face into a feature: a vector of unit length, comparable by inner product.
 
-    Formats: jsonl, json, csv, tsv and npz (by -f, or by the suffix of -o); a table shows no vectors.
+    Formats: jsonl, json, csv, tsv, parquet, npz and npy with a manifest (by -f, or by the suffix of -o);
+    a table shows no vectors. [bold]arcface enroll --from-embeddings[/bold] reads them back.
 
     Example: [bold]arcface embed -r ./people/ -o features.npz[/bold]
     """
