@@ -103,6 +103,10 @@ def run(arguments: list[str]) -> int:
         status = INTERRUPTED_STATUS
     except BrokenPipeError:
         return _end_quietly()
+    except SystemExit as end:
+        if isinstance(end.__context__, BrokenPipeError):  # Typer ends with 1 then, which would read as "no"
+            return _end_quietly()
+        raise
     except ClickException as error:
         return _say_usage(error)
     except Exception as error:
