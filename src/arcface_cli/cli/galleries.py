@@ -6,7 +6,15 @@ import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from arcface_cli.cli.build import Workshop, fingerprint_of, index_factory, require_recogniser, store
+from arcface_cli.cli.build import (
+    Workshop,
+    fingerprint_of,
+    index_factory,
+    operating_point,
+    require_recogniser,
+    said_point,
+    store,
+)
 from arcface_cli.cli.console import say
 from arcface_cli.decision import OperatingPoint
 from arcface_cli.faces import Outcome
@@ -15,7 +23,7 @@ from arcface_cli.gallery.search import Fusion, SubjectSearch
 from arcface_cli.gallery.store import Gallery
 from arcface_cli.inputs.photo import Photo
 from arcface_cli.results import EnrolledPhoto, IdentifiedPhoto
-from arcface_cli.settings import Settings
+from arcface_cli.settings import LoadedSettings, Settings
 from arcface_cli.workflows.enroll import enroll, plan
 from arcface_cli.workflows.identify import Question, identify
 
@@ -53,6 +61,16 @@ def read_gallery(settings: Settings) -> ReadGallery:
     with Gallery.open(settings.gallery) as gallery:
         gallery.require(fingerprint)
         return ReadGallery(gallery.snapshot(), gallery.detector)
+
+
+def known_people(loaded: LoadedSettings) -> tuple[ReadGallery, OperatingPoint]:
+    """The gallery and the threshold to search it with.
+
+    Told in this order: a threshold that can't be, a gallery that can't be searched, a model for which
+    nobody has measured a threshold. Raises InvalidThreshold, GalleryError and NoOperatingPoint.
+    """
+    said_point(loaded)
+    return read_gallery(loaded.values), operating_point(loaded)
 
 
 def identification(

@@ -216,9 +216,7 @@ class WeightStore:
             entry = catalogue.find_detector(name)
             if entry is not None and self.has(catalogue.file_of(entry)):
                 return name
-        raise ModelMissing(
-            "no detector is installed", hint="fetch one with: arcface models pull yunet; or a pack: compact"
-        )
+        raise ModelMissing("no detector is installed yet")
 
     def _default_name(self) -> str:
         """The default, else the one recogniser that is installed, if there is just one."""
