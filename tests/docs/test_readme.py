@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -144,6 +145,34 @@ def test_every_link_inside_the_project_leads_somewhere(page: Path) -> None:
 @pytest.mark.parametrize("page", sorted((CHECKOUT / "docs").glob("*.md")), ids=lambda page: page.name)
 def test_every_page_is_on_the_map(page: Path) -> None:
     assert page.name == "index.md" or page.name in _links(CHECKOUT / "docs" / "index.md")
+
+
+def _commands_on(page: Path) -> Iterator[tuple[str, list[str]]]:
+    """Command lines of arcface in the code of a page, and the words of each up to the next | or ;."""
+    text = page.read_text(encoding="utf-8")
+    code = "\n".join(re.findall(r"^```(?:sh|bash|console)?\n(.*?)^```", text, re.DOTALL | re.MULTILINE))
+    prose = re.sub(r"^```.*?^```$", "", text, flags=re.DOTALL | re.MULTILINE)
+    for line in [*code.splitlines(), *re.findall(r"`([^`]+)`", prose)]:
+        for words in re.findall(r"(?:^|[\s(])arcface ((?:'[^']*'|[^'|;&#)])*)", line):
+            yield line, re.sub(r"'[^']*'", "X", words).split()
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page != CLI_PAGE], ids=lambda page: page.name)
+def test_commands_on_a_page_use_flags_that_there_are(page: Path) -> None:
+    known = dict(commands())
+    for line, words in _commands_on(page):
+        path = max((path for path in known if tuple(words[: len(path)]) == path), key=len)
+        flags = [word.partition("=")[0] for word in words if re.fullmatch(r"-{1,2}[a-zA-Z0][\w=-]*", word)]
+        wrong = [flag for flag in flags if flag not in (*options_of(known[path]), "--help", "-h")]
+        assert not wrong, f"{page.name}: {line}"
+        assert path or not words or words[0].startswith("-") or words[0].isupper(), f"{page.name}: {line}"
+
+
+def test_the_page_on_installing_names_every_extra() -> None:
+    project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    page = (CHECKOUT / "docs" / "install.md").read_text(encoding="utf-8")
+    told = {word for extras in re.findall(r"\.\[([\w,]+)\]", page) for word in extras.split(",")}
+    assert told == set(project["optional-dependencies"])
 
 
 def test_an_untrue_line_is_noticed() -> None:
