@@ -26,7 +26,8 @@ from arcface_cli.errors import MissingFile, UsageError
 from arcface_cli.faces import Failed
 from arcface_cli.output import records
 from arcface_cli.output.records import Record
-from arcface_cli.output.sinks import TABLE_ROWS, make_sink
+from arcface_cli.output.sinks import make_sink
+from arcface_cli.output.table import TABLE_ROWS
 from arcface_cli.settings import Format
 
 COMMANDS = ("align", "embed", "enroll", "identify", "verify")
