@@ -13,13 +13,14 @@ for the whole class.
     │   │   PermissionDenied
     │   ├── DuplicatePhoto, EnrolledAsAnother, UnsafePickle, NotEmbedded, UnreadableFeatures
     │   └── FaceError                    4  a photograph without the face that was needed
-    │       ├── NoFace, SeveralFaces, FaceTooSmall, DegenerateLandmarks, UnusableFeature
+    │       ├── NoFace, SeveralFaces, FaceTooSmall, DetectionScoreLow, FaceBlurred, FaceTurned,
+    │       │   FaceUnderexposed, FaceOverexposed, DegenerateLandmarks, UnusableFeature
     ├── MachineError                     5  this machine can't do it
     │   ├── RuntimeMissing, PackageMissing, DeviceUnavailable, ModelMissing, ModelUnusable,
     │   │   LicenceNotAccepted, DownloadFailed, WeightsDamaged, NoOperatingPoint
     ├── GalleryError                     6
     │   ├── GalleryMissing, GalleryLocked, GalleryDamaged, GalleryNewer, GalleryModelMismatch,
-    │   │   SubjectMissing
+    │   │   SubjectMissing, SubjectExists, TemplateMissing
     └── OutputError                      7
 """
 
@@ -144,7 +145,9 @@ class EnrolledAsAnother(InputError):
 
 class UnsafePickle(InputError):
     code = "unsafe_pickle"
-    default_hint = "it was refused unread: get it from its publisher, who needs nothing but pictures and booleans"
+    default_hint = (
+        "it was refused unread: get it from its publisher, who needs nothing but pictures and booleans"
+    )
 
 
 class NotEmbedded(InputError):
@@ -182,6 +185,31 @@ class SeveralFaces(FaceError):
 class FaceTooSmall(FaceError):
     code = "face_too_small"
     default_hint = "use a larger picture, or lower --min-face"
+
+
+class DetectionScoreLow(FaceError):
+    code = "detection_score_low"
+    default_hint = "use a picture that shows the face better, or lower --det-score"
+
+
+class FaceBlurred(FaceError):
+    code = "face_blurred"
+    default_hint = "use a sharper or larger picture, or lower --min-sharpness (0 takes any)"
+
+
+class FaceTurned(FaceError):
+    code = "face_turned"
+    default_hint = "use a picture taken more from the front, or raise --max-yaw (180 takes any)"
+
+
+class FaceUnderexposed(FaceError):
+    code = "face_underexposed"
+    default_hint = "use a brighter picture, or raise --max-dark (1 takes any)"
+
+
+class FaceOverexposed(FaceError):
+    code = "face_overexposed"
+    default_hint = "use a picture with less light on the face, or raise --max-bright (1 takes any)"
 
 
 class DegenerateLandmarks(FaceError):
@@ -276,6 +304,15 @@ class GalleryModelMismatch(GalleryError):
 class SubjectMissing(GalleryError):
     code = "subject_missing"
     default_hint = "see who is enrolled with: arcface gallery list"
+
+
+class SubjectExists(GalleryError):
+    code = "subject_exists"
+
+
+class TemplateMissing(GalleryError):
+    code = "template_missing"
+    default_hint = "see the numbers of a person's templates with: arcface gallery show NAME"
 
 
 # --- 7: output could not be written -------------------------------------------------------------

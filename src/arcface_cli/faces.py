@@ -165,6 +165,39 @@ class TemplateBatch:
         return len(self.features)
 
 
+@dataclass(frozen=True, slots=True)
+class FaceQuality:
+    """How good a face is for recognition (docs/quality.md): measured, and nothing about who it is.
+
+    size: shorter side of the box in pixels.  sharpness: variance of the crop's Laplacian.  yaw, pitch,
+    roll: degrees.  dark, bright: share of the face's pixels, 0 to 1, that is black or burnt out.
+    """
+
+    size: float
+    sharpness: float
+    yaw: float
+    pitch: float
+    roll: float
+    dark: float
+    bright: float
+
+    def __post_init__(self) -> None:
+        numbers = (self.size, self.sharpness, self.yaw, self.pitch, self.roll, self.dark, self.bright)
+        if not all(map(math.isfinite, numbers)):
+            raise ValueError(f"a face's quality needs finite numbers, not {numbers}")
+        if not (0.0 <= self.dark <= 1.0 and 0.0 <= self.bright <= 1.0):
+            raise ValueError(f"shares lie in [0, 1], not {self.dark} and {self.bright}")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RefusedFace:
+    """A face that was found but isn't used, and why; quality None: it was never cut out."""
+
+    face: DetectedFace
+    reason: ArcfaceError
+    quality: FaceQuality | None = None
+
+
 T = TypeVar("T")
 
 
@@ -177,9 +210,13 @@ class Done(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """The input is sound, but there was nothing to do with it; `reason` says why."""
+    """The input is sound, but there was nothing to do with it; `reason` says why.
+
+    refused: the faces that were found but not good enough, where that is the reason.
+    """
 
     reason: ArcfaceError
+    refused: tuple[RefusedFace, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ import hashlib
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,10 +21,21 @@ from arcface_cli.alignment import check_landmarks, similarity_to_template
 from arcface_cli.detection.detector import Detector
 from arcface_cli.detection.selection import FaceChoice, choose_faces
 from arcface_cli.errors import FaceError, InputError, NoSubject, UnreadableImage, UnusableFeature, UsageError
-from arcface_cli.faces import AlignedFaces, DetectedFace, Done, Failed, Outcome, Skipped, TemplateBatch
+from arcface_cli.faces import (
+    AlignedFaces,
+    DetectedFace,
+    Done,
+    FaceQuality,
+    Failed,
+    Outcome,
+    RefusedFace,
+    Skipped,
+    TemplateBatch,
+)
 from arcface_cli.imaging.decode import MAX_PIXELS, decode
 from arcface_cli.imaging.geometry import warp
 from arcface_cli.inputs.photo import MAX_BYTES, Photo
+from arcface_cli.quality import QualityGates, largest, measure
 from arcface_cli.recognition.recogniser import Recogniser
 from arcface_cli.results import PhotoFaces, Picture
 
@@ -36,14 +47,13 @@ WINDOW = 4
 class Stages:
     """The parts that a photograph goes through. recogniser None: stop at the crops.
 
-    min_face: shorter side of a face's box, in pixels, from which it counts.  pooled: embed the crops of
-    many photographs together.
+    gates: what a face must keep to be used.  pooled: embed the crops of many photographs together.
     """
 
     detector: Detector
     recogniser: Recogniser | None = None
     choice: FaceChoice = FaceChoice.ALL
-    min_face: float = 0.0
+    gates: QualityGates = field(default_factory=QualityGates)
     max_bytes: int = MAX_BYTES
     max_pixels: int = MAX_PIXELS
     pooled: bool = False
@@ -134,7 +144,7 @@ def _with_features(
 def work_through(photo: Photo, stages: Stages) -> Outcome[PhotoFaces]:
     """One photograph, all stages: Done, Skipped (no usable face, or nobody's) or Failed (can't be read)."""
     try:
-        return Done(_faces_of(photo, stages))
+        return _outcome_of(photo, stages)
     except (FaceError, NoSubject) as reason:
         return Skipped(reason)
     except (InputError, UsageError) as error:
@@ -145,33 +155,78 @@ def work_through(photo: Photo, stages: Stages) -> Outcome[PhotoFaces]:
         )
 
 
-def _faces_of(photo: Photo, stages: Stages) -> PhotoFaces:
+def _outcome_of(photo: Photo, stages: Stages) -> Outcome[PhotoFaces]:
     data = photo.read(stages.max_bytes)
     image = decode(data, name=photo.display, max_pixels=stages.max_pixels)
     picture = Picture(image.shape[1], image.shape[0], hashlib.sha256(data).hexdigest())
     found = stages.detector.detect(image)
-    size = (picture.width, picture.height)
-    chosen = choose_faces(found, stages.choice, size, stages.min_face, photo.display)
-    faces = _alignable(chosen, photo.display)
-    transforms = similarity_to_template(np.stack([face.points.array for face in faces]))
-    aligned = AlignedFaces(warp(image, transforms), transforms)
-    templates = None if stages.recogniser is None else stages.recogniser.embed(aligned, photo.display)
-    return PhotoFaces(picture, len(found), faces, aligned, templates)
+    seen = _good_faces(image, found, stages, photo.display)
+    if not seen.faces:
+        return Skipped(largest(seen.refused).reason, seen.refused)
+    templates = None if stages.recogniser is None else stages.recogniser.embed(seen.aligned, photo.display)
+    return Done(
+        PhotoFaces(picture, len(found), seen.faces, seen.aligned, templates, seen.qualities, seen.refused)
+    )
 
 
-def _alignable(faces: tuple[DetectedFace, ...], name: str) -> tuple[DetectedFace, ...]:
-    """The faces whose landmarks span a face; DegenerateLandmarks when that is none of them."""
-    kept, refusal = [], None
+@dataclass(frozen=True, slots=True)
+class _GoodFaces:
+    faces: tuple[DetectedFace, ...]
+    aligned: AlignedFaces
+    qualities: tuple[FaceQuality, ...]
+    refused: tuple[RefusedFace, ...]
+
+
+def _good_faces(
+    image: NDArray[np.uint8], found: tuple[DetectedFace, ...], stages: Stages, name: str
+) -> _GoodFaces:
+    """The faces that are meant, cut out, in two groups: those that keep the gates, and those refused.
+
+    Small faces and doubtful detections don't count when one face is chosen of several. How sharp or how
+    turned a face is plays no part there: a blurred subject must not hand its name to a sharp bystander.
+    """
+    size = (image.shape[1], image.shape[0])
+    counted, small = stages.gates.detections(found, name)
+    if small and not counted:
+        return _GoodFaces((), _cut(image, ()), (), small)
+    chosen = choose_faces(counted, stages.choice, size, name)
+    faces, odd = _alignable(chosen, name)
+    aligned = _cut(image, faces)
+    qualities = measure(aligned, faces, size)
+    reasons = [stages.gates.refuse(quality, name) for quality in qualities]
+    poor = tuple(
+        RefusedFace(face, reason, quality)
+        for face, reason, quality in zip(faces, reasons, qualities, strict=True)
+        if reason is not None
+    )
+    good = [row for row, reason in enumerate(reasons) if reason is None]
+    return _GoodFaces(
+        tuple(faces[row] for row in good),
+        AlignedFaces(aligned.crops[good], aligned.transforms[good]) if poor else aligned,
+        tuple(qualities[row] for row in good),
+        (*poor, *odd, *small),
+    )
+
+
+def _cut(image: NDArray[np.uint8], faces: tuple[DetectedFace, ...]) -> AlignedFaces:
+    points = np.array([face.points.array for face in faces], np.float32).reshape(-1, 5, 2)
+    transforms = similarity_to_template(points)
+    return AlignedFaces(warp(image, transforms), transforms)
+
+
+def _alignable(
+    faces: tuple[DetectedFace, ...], name: str
+) -> tuple[tuple[DetectedFace, ...], tuple[RefusedFace, ...]]:
+    """The faces whose landmarks span a face, and the others."""
+    kept, refused = [], []
     for face in faces:
         try:
             check_landmarks(face.points, name)
         except FaceError as reason:
-            refusal = reason
+            refused.append(RefusedFace(face, reason))
         else:
             kept.append(face)
-    if not kept and refusal is not None:
-        raise refusal
-    return tuple(kept)
+    return tuple(kept), tuple(refused)
 
 
 def _finished(under_way: deque[tuple[Photo, Future[Outcome[PhotoFaces]]]]) -> PhotoOutcome:

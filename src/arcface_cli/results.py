@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from arcface_cli.decision import Decision
-from arcface_cli.faces import AlignedFaces, DetectedFace, TemplateBatch
+from arcface_cli.faces import AlignedFaces, DetectedFace, FaceQuality, RefusedFace, TemplateBatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +22,8 @@ class Picture:
 class PhotoFaces:
     """The faces that were asked for, cut out and, if a recogniser ran, embedded.
 
-    found: how many faces the detector saw; `faces` may be fewer. faces, aligned and templates go
-    row by row.
+    found: how many faces the detector saw; `faces` may be fewer. faces, aligned, templates and
+    qualities (None: not measured) go row by row. refused: faces that were asked for but not good enough.
     """
 
     picture: Picture
@@ -31,6 +31,8 @@ class PhotoFaces:
     faces: tuple[DetectedFace, ...]
     aligned: AlignedFaces
     templates: TemplateBatch | None = None
+    qualities: tuple[FaceQuality, ...] | None = None
+    refused: tuple[RefusedFace, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

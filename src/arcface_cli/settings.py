@@ -60,6 +60,12 @@ class Settings(BaseModel):
     faces: Annotated[Faces | None, Field(description="which faces of a photograph count")] = None
     min_face: Annotated[float, Field(description="shorter side of a face in pixels", ge=0)] = 0.0
     det_score: Annotated[float | None, Field(description="detection score that counts", gt=0, le=1)] = None
+    min_sharpness: Annotated[float | None, Field(description="sharpness that a face needs", ge=0)] = None
+    max_yaw: Annotated[float | None, Field(description="turn to a side, in degrees", ge=0, le=180)] = None
+    max_dark: Annotated[float | None, Field(description="share of a face that is black", ge=0, le=1)] = None
+    max_bright: Annotated[
+        float | None, Field(description="share of a face that is burnt out", ge=0, le=1)
+    ] = None
     flip: Annotated[bool, Field(description="add the mirror image's feature")] = False
     batch: Annotated[int, Field(description="faces in one recogniser run", ge=1, le=4096)] = 32
     jobs: Annotated[int | None, Field(description="photographs worked on at once", ge=1, le=1024)] = None

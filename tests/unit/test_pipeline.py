@@ -20,6 +20,7 @@ from arcface_cli.errors import ArcfaceError, DeviceUnavailable, ModelUnusable, N
 from arcface_cli.faces import BoundingBox, DetectedFace, Done, Failed, FivePoints, Outcome, Skipped
 from arcface_cli.inputs.photo import Photo
 from arcface_cli.pipeline import WINDOW, Stages, process, work_through
+from arcface_cli.quality import QualityGates
 from arcface_cli.results import PhotoFaces
 from fakes import FakeDetector, face_at, fake_recogniser, photo_file, picture_bytes
 
@@ -117,7 +118,7 @@ def test_a_photograph_without_the_face_that_was_needed_is_skipped_not_failed(tmp
     photo = photo_file(tmp_path, "a.png")
     none = work_through(photo, stages(FakeDetector()))
     several = work_through(photo, stages(FakeDetector([face_at(), face_at(40, 20)]), choice=FaceChoice.ONE))
-    small = work_through(photo, stages(FakeDetector([face_at(side=30)]), min_face=31.0))
+    small = work_through(photo, stages(FakeDetector([face_at(side=30)]), gates=QualityGates(min_face=31.0)))
     assert [type(outcome) for outcome in (none, several, small)] == [Skipped] * 3
     assert [reason(o).code for o in (none, several, small)] == ["no_face", "several_faces", "face_too_small"]
     assert "a.png" in reason(none).message

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from itertools import chain, islice
 from pathlib import Path
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from arcface_cli.inputs.photo import Photo
     from arcface_cli.output.records import Run
     from arcface_cli.pipeline import PhotoOutcome, Stages
+    from arcface_cli.quality import QualityGates
     from arcface_cli.recognition.recogniser import Recogniser
     from arcface_cli.runtime.devices import Device
     from arcface_cli.runtime.sessions import Session, SessionOptions
@@ -175,12 +176,28 @@ def workshop(
         detector=detector(found, settings, options),
         recogniser=None if model is None else recogniser(model, settings, options),
         choice=FaceChoice(faces if settings.faces is None else settings.faces),
-        min_face=settings.min_face,
+        gates=quality_gates(settings, enrolling=command == "enroll"),
         pooled=choice.device.cuda_index is not None,
     )
     name = None if model is None else model.name
     run = Run(command, __version__, name, found.entry.name, str(choice.device), settings.precision)
     return Workshop(stages, run, workers, chain(ahead, photos))
+
+
+def quality_gates(settings: Settings, *, enrolling: bool) -> QualityGates:
+    """The user's limits on faces; where none is given, enrolment has its own and other verbs have none."""
+    from arcface_cli.quality import ENROLMENT_GATES, QualityGates
+
+    usual = ENROLMENT_GATES if enrolling else QualityGates()
+    given = {
+        "min_sharpness": settings.min_sharpness,
+        "max_yaw": settings.max_yaw,
+        "max_dark": settings.max_dark,
+        "max_bright": settings.max_bright,
+        "min_face": settings.min_face,
+        "min_detection_score": settings.det_score,
+    }
+    return replace(usual, **{name: limit for name, limit in given.items() if limit is not None})
 
 
 def detector(installed: InstalledDetector, settings: Settings, options: SessionOptions) -> Detector:
@@ -195,11 +212,13 @@ def detector(installed: InstalledDetector, settings: Settings, options: SessionO
     rewrite = Rewrite(batch=free and entry.batch == "rewritable", spatial=free)
     network = open_network(installed.path, rewrite, Precision(settings.precision), options)
     family = FAMILIES[entry.family]
-    return NetworkDetector(entry.name, network, family, scaling_of(entry), min_score=settings.det_score)
+    return NetworkDetector(
+        entry.name, network, family, scaling_of(entry), min_score=_searched_score(settings, family.min_score)
+    )
 
 
 def _borrowed_detector(installed: InstalledDetector, settings: Settings, device: Device) -> Detector:
-    from arcface_cli.detection.borrowed import BorrowedDetector
+    from arcface_cli.detection.borrowed import MIN_SCORE, BorrowedDetector
 
     entry = installed.entry
     return BorrowedDetector(
@@ -207,8 +226,13 @@ def _borrowed_detector(installed: InstalledDetector, settings: Settings, device:
         installed.path,
         None if entry.normalisation == "graph" else scaling_of(entry),
         cuda_index=device.cuda_index,
-        min_score=settings.det_score,
+        min_score=_searched_score(settings, MIN_SCORE),
     )
+
+
+def _searched_score(settings: Settings, usual: float) -> float:
+    """What the detector looks for: under a stricter --det-score it still sees the faces to be refused."""
+    return usual if settings.det_score is None else min(usual, settings.det_score)
 
 
 def recogniser(model: ResolvedModel, settings: Settings, options: SessionOptions) -> Recogniser:

@@ -105,6 +105,30 @@ DetScore = Annotated[
     float | None,
     typer.Option(help="Detection score that counts, 0 to 1.", metavar="X", rich_help_panel=FACES),
 ]
+MinSharpness = Annotated[
+    float | None,
+    typer.Option(
+        help="Sharpness that a face needs; in focus: 400.",
+        metavar="X",
+        rich_help_panel=FACES,
+    ),
+]
+MaxYaw = Annotated[
+    float | None,
+    typer.Option(
+        help="Degrees that a face may be turned.",
+        metavar="DEG",
+        rich_help_panel=FACES,
+    ),
+]
+MaxDark = Annotated[
+    float | None,
+    typer.Option(help="Share of it that may be black, 0 to 1.", metavar="X", rich_help_panel=FACES),
+]
+MaxBright = Annotated[
+    float | None,
+    typer.Option(help="Share that may be burnt out, 0 to 1.", metavar="X", rich_help_panel=FACES),
+]
 
 OutputFile = Annotated[
     Path | None,

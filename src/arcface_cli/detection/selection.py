@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import StrEnum
 
-from arcface_cli.errors import FaceTooSmall, NoFace, SeveralFaces
+from arcface_cli.errors import NoFace, SeveralFaces
 from arcface_cli.faces import DetectedFace
 
 
@@ -19,32 +19,26 @@ class FaceChoice(StrEnum):
 
 
 def choose_faces(
-    faces: Sequence[DetectedFace], choice: FaceChoice, size: tuple[int, int], min_side: float, name: str
+    faces: Sequence[DetectedFace], choice: FaceChoice, size: tuple[int, int], name: str
 ) -> tuple[DetectedFace, ...]:
     """The faces of one photograph that `choice` means; at least one.
 
-    size: width and height of the image in pixels. min_side: shorter box side that counts, in pixels.
-    name: of the photograph, for the error. Raises NoFace, FaceTooSmall or, for `ONE`, SeveralFaces.
+    size: width and height of the image in pixels. name: of the photograph, for the error.
+    Raises NoFace or, for `ONE`, SeveralFaces.
     """
     if not faces:
         raise NoFace(f"{name}: no face was found")
-    large = [face for face in faces if min(face.box.width, face.box.height) >= min_side]
-    if not large:
-        longest = max(min(face.box.width, face.box.height) for face in faces)
-        raise FaceTooSmall(
-            f"{name}: the largest face is {longest:.0f} pixels wide, under --min-face {min_side:g}"
-        )
     match choice:
         case FaceChoice.ALL:
-            return tuple(large)
+            return tuple(faces)
         case FaceChoice.ONE:
-            if len(large) > 1:
-                raise SeveralFaces(f"{name}: {len(large)} faces were found where one was needed")
-            return tuple(large)
+            if len(faces) > 1:
+                raise SeveralFaces(f"{name}: {len(faces)} faces were found where one was needed")
+            return tuple(faces)
         case FaceChoice.LARGEST:
-            return (max(large, key=lambda face: face.box.area),)
+            return (max(faces, key=lambda face: face.box.area),)
         case FaceChoice.CENTER:
-            return (min(large, key=lambda face: _offset(face, size)),)
+            return (min(faces, key=lambda face: _offset(face, size)),)
 
 
 def _offset(face: DetectedFace, size: tuple[int, int]) -> float:

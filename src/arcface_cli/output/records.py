@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from arcface_cli.decision import Candidate, Decision, Metric, OperatingPoint
 from arcface_cli.errors import ArcfaceError
-from arcface_cli.faces import DetectedFace, Done, Failed, Outcome, Skipped
+from arcface_cli.faces import DetectedFace, Done, FaceQuality, Failed, Outcome, RefusedFace, Skipped
 from arcface_cli.inputs.photo import Photo
 from arcface_cli.results import AlignedPhoto, EnrolledPhoto, IdentifiedPhoto, PhotoFaces, VerifiedPair
 
@@ -43,9 +43,9 @@ def aligned(run: Run, photo: Photo, outcome: Outcome[AlignedPhoto]) -> Record:
     if isinstance(outcome, Done):
         value = outcome.value
         faces = [
-            {**face(each), "crop": str(path), "transform": rounded_rows(transform, 6)}
+            {**each, "crop": str(path), "transform": rounded_rows(transform, 6)}
             for each, path, transform in zip(
-                value.photo.faces, value.crops, value.photo.aligned.transforms, strict=True
+                faces_of(value.photo), value.crops, value.photo.aligned.transforms, strict=True
             )
         ]
         record |= _seen(value.photo, faces)
@@ -59,7 +59,7 @@ def embedded(
     record = _head(run, photo, outcome)
     if isinstance(outcome, Done):
         seen = outcome.value
-        faces = [face(each) for each in seen.faces]
+        faces = faces_of(seen)
         if seen.templates is not None:
             for each, row in zip(faces, seen.templates.features, strict=True):
                 if features is not None:
@@ -78,7 +78,7 @@ def enrolled(run: Run, photo: Photo, outcome: Outcome[EnrolledPhoto]) -> Record:
     if isinstance(outcome, Done):
         value = outcome.value
         record |= {"subject": value.subject, "template": value.template_id}
-        record |= _seen(value.photo, [face(each) for each in value.photo.faces])
+        record |= _seen(value.photo, faces_of(value.photo))
     return _with_run(record, run)
 
 
@@ -90,8 +90,8 @@ def identified(
     if isinstance(outcome, Done):
         value = outcome.value
         faces = [
-            face(each) | decided(decision, top)
-            for each, decision in zip(value.photo.faces, value.decisions, strict=True)
+            each | decided(decision, top)
+            for each, decision in zip(faces_of(value.photo), value.decisions, strict=True)
         ]
         record |= _seen(value.photo, faces)
     record["threshold"] = threshold(point)
@@ -112,7 +112,7 @@ def verified(
         record["same_person"] = pair.same_person
         record |= scores(pair.similarity)
         record["images"] = [_picture(seen) for seen in (pair.first, pair.second)]
-        record["faces"] = [face(seen.faces[0]) for seen in (pair.first, pair.second)]
+        record["faces"] = [faces_of(seen)[0] for seen in (pair.first, pair.second)]
         record["faces_found"] = [seen.found for seen in (pair.first, pair.second)]
     record["threshold"] = threshold(point)
     return _with_run(record, run)
@@ -125,6 +125,36 @@ def face(detected: DetectedFace) -> Record:
         "landmarks": rounded_rows(detected.points.array, 2),
         "detection_score": round(detected.detection_score, 4),
     }
+
+
+def faces_of(seen: PhotoFaces) -> list[Record]:
+    """The faces of a photograph, each with its quality where that was measured."""
+    faces = [face(each) for each in seen.faces]
+    if seen.qualities is not None:
+        for record, measured in zip(faces, seen.qualities, strict=True):
+            record["quality"] = quality(measured)
+    return faces
+
+
+def quality(measured: FaceQuality) -> Record:
+    """Size (pixels), sharpness, angles (degrees) and shares of black and burnt-out pixels of one face."""
+    return {
+        "size": round(measured.size, 1),
+        "sharpness": round(measured.sharpness, 1),
+        "yaw": round(measured.yaw, 1),
+        "pitch": round(measured.pitch, 1),
+        "roll": round(measured.roll, 1),
+        "dark": round(measured.dark, 4),
+        "bright": round(measured.bright, 4),
+    }
+
+
+def refused_face(refused: RefusedFace) -> Record:
+    """A face that isn't used: as `face`, with the reason and, if it was measured, its quality."""
+    record = face(refused.face)
+    if refused.quality is not None:
+        record["quality"] = quality(refused.quality)
+    return record | explained(refused.reason)
 
 
 def decided(decision: Decision, top: int) -> Record:
@@ -191,13 +221,18 @@ def _status(outcome: Outcome[Any]) -> Record:
         case Done():
             return {"status": "done"}
         case Skipped(reason):
-            return {"status": "skipped", "error": explained(reason)}
+            return {"status": "skipped", "error": explained(reason)} | _refused(outcome.refused)
         case Failed(error):
             return {"status": "failed", "error": explained(error)}
 
 
 def _seen(seen: PhotoFaces, faces: list[Record]) -> Record:
-    return {"image": _picture(seen), "faces_found": seen.found, "faces": faces}
+    record = {"image": _picture(seen), "faces_found": seen.found, "faces": faces}
+    return record | _refused(seen.refused)
+
+
+def _refused(faces: tuple[RefusedFace, ...]) -> Record:
+    return {"refused": [refused_face(each) for each in faces]} if faces else {}
 
 
 def _picture(seen: PhotoFaces) -> Record:

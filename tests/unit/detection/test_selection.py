@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from arcface_cli.detection.selection import FaceChoice, choose_faces
-from arcface_cli.errors import FaceTooSmall, NoFace, SeveralFaces
+from arcface_cli.errors import NoFace, SeveralFaces
 from arcface_cli.faces import DetectedFace
 from fakes import face_at
 
@@ -16,10 +16,8 @@ CORNER, MIDDLE, LARGE = face_at(0, 0, 50), face_at(300, 220, 40), face_at(400, 0
 THREE = (CORNER, MIDDLE, LARGE)
 
 
-def chosen(
-    choice: FaceChoice, faces: tuple[DetectedFace, ...] = THREE, least: float = 0.0
-) -> tuple[DetectedFace, ...]:
-    return choose_faces(faces, choice, SIZE, least, "photo.jpg")
+def chosen(choice: FaceChoice, faces: tuple[DetectedFace, ...] = THREE) -> tuple[DetectedFace, ...]:
+    return choose_faces(faces, choice, SIZE, "photo.jpg")
 
 
 def test_all_means_all_in_the_detectors_order() -> None:
@@ -37,17 +35,10 @@ def test_one_face_is_taken_and_several_are_refused_with_their_number() -> None:
         chosen(FaceChoice.ONE)
 
 
-def test_faces_under_the_least_size_dont_count_so_one_large_face_is_enough() -> None:
-    assert chosen(FaceChoice.ONE, least=100.0) == (LARGE,)
-    assert chosen(FaceChoice.CENTER, least=50.0) == (LARGE,)
-
-
 @pytest.mark.parametrize("choice", list(FaceChoice))
-def test_no_face_and_only_small_faces_are_different_reasons(choice: FaceChoice) -> None:
+def test_without_a_face_there_is_nothing_to_choose(choice: FaceChoice) -> None:
     with pytest.raises(NoFace, match=r"photo\.jpg"):
         chosen(choice, ())
-    with pytest.raises(FaceTooSmall, match=r"120 pixels wide, under --min-face 121"):
-        chosen(choice, least=121.0)
 
 
 @given(st.lists(st.tuples(st.floats(0, 500), st.floats(0, 400), st.floats(1, 200)), min_size=1, max_size=8))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from arcface_cli.decision import Candidate, OperatingPoint, decide
-from arcface_cli.errors import DuplicatePhoto, MissingFile, NoFace
-from arcface_cli.faces import Done, Failed, Skipped
+from arcface_cli.errors import DuplicatePhoto, FaceBlurred, FaceTooSmall, MissingFile, NoFace
+from arcface_cli.faces import Done, FaceQuality, Failed, RefusedFace, Skipped
 from arcface_cli.inputs.photo import Photo
 from arcface_cli.output import records
 from arcface_cli.output.records import Record, Run
@@ -28,6 +29,13 @@ A, B = Photo(Path("a.jpg")), Photo(Path("b.jpg"))
 ODD = Photo(Path("new\nline \udcff.jpg"))
 TWO_FACES = (face_at(), face_at(30, 20, 60, score=0.75, index=1))
 TWO_FEATURES = np.concatenate([unit(1, 0, 0, 0), unit(0, 3, 4, 0)])
+QUALITY = FaceQuality(112.0, 812.34, -12.5, 3.0, 1.0, 0.0125, 0.0)
+BLURRED = RefusedFace(
+    face_at(),
+    FaceBlurred("a.jpg: the face is blurred"),
+    replace(QUALITY, sharpness=3.0),
+)
+SMALL = RefusedFace(face_at(), FaceTooSmall("a.jpg: the face is small"))
 NO_FACE = Skipped(NoFace("a.jpg: no face was found"))
 DUPLICATE = Skipped(DuplicatePhoto("a.jpg: enrolled for ada already"))
 MISSING = Failed(MissingFile("a.jpg does not exist"))
@@ -99,6 +107,17 @@ def every_record() -> dict[str, Record]:
         "verify, different": verified(-0.25),
         "verify, odd names": verified(photos=(A, ODD)),
         "odd name": aligned(ODD),
+        "embed, one refused": records.embedded(
+            run("embed"),
+            A,
+            Done(
+                replace(
+                    seen_faces([face_at()], unit(1, 0, 0, 0)), qualities=(QUALITY,), refused=(BLURRED, SMALL)
+                )
+            ),
+            "list",
+        ),
+        "enroll, all refused": records.enrolled(run("enroll"), A, Skipped(BLURRED.reason, (BLURRED, SMALL))),
         "align, skipped": records.aligned(run("align", None), A, NO_FACE),
         "embed, failed": records.embedded(run("embed"), A, MISSING, "list"),
         "enroll, duplicate": records.enrolled(

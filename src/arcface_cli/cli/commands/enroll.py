@@ -29,6 +29,10 @@ def enroll(
     faces: options.FaceChoice = None,
     min_face: options.MinFace = None,
     det_score: options.DetScore = None,
+    min_sharpness: options.MinSharpness = None,
+    max_yaw: options.MaxYaw = None,
+    max_dark: options.MaxDark = None,
+    max_bright: options.MaxBright = None,
     output: options.OutputFile = None,
     format: options.OutputFormat = None,
     json: options.AsJson = False,
@@ -42,7 +46,8 @@ def enroll(
 ) -> int:
     """Put known people into the gallery: a folder a person (folders inside belong to them), or --name.
 
-    A photograph needs exactly one face (see --faces). One that is enrolled already is left alone.
+    A photograph needs exactly one face (see --faces), sharp, well lit and no profile (docs/quality.md). One
+    that is enrolled already is left alone.
 
     Example: [bold]arcface enroll ./people/[/bold]
     """

@@ -33,6 +33,10 @@ def identify(
     faces: options.FaceChoice = None,
     min_face: options.MinFace = None,
     det_score: options.DetScore = None,
+    min_sharpness: options.MinSharpness = None,
+    max_yaw: options.MaxYaw = None,
+    max_dark: options.MaxDark = None,
+    max_bright: options.MaxBright = None,
     output: options.OutputFile = None,
     format: options.OutputFormat = None,
     json: options.AsJson = False,
@@ -52,15 +56,13 @@ def identify(
     """
     from arcface_cli.cli import build
     from arcface_cli.cli.batch import Batch, Target, open_sink
-    from arcface_cli.cli.galleries import identification, read_gallery
+    from arcface_cli.cli.galleries import identification, known_people
     from arcface_cli.output import records
 
     build.require_runtime()
     loaded = build.settings_from(context.params)
     settings, photos = loaded.values, build.photos(context.params)
-    build.said_point(loaded)
-    people = read_gallery(settings)
-    point = build.operating_point(loaded)
+    people, point = known_people(loaded)
     work = Batch(settings, fail_fast, verbose, build.counter(context.params))
     target = Target("identify", settings, output, status_only=exists)
     keep = target.resume(photos, work) if resume else None
