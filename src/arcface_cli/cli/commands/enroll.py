@@ -19,6 +19,10 @@ def enroll(
     manifest: Annotated[
         Path | None, typer.Option(help="CSV with columns file,person (or JSON Lines).", metavar="FILE")
     ] = None,
+    from_embeddings: Annotated[
+        Path | None,
+        typer.Option(help="Features that arcface embed -o wrote, instead of photographs.", metavar="FILE"),
+    ] = None,
     recursive: options.Recursive = False,
     gallery: options.Gallery = None,
     model: options.Model = None,
@@ -47,7 +51,8 @@ def enroll(
     """Put known people into the gallery: a folder a person (folders inside belong to them), or --name.
 
     A photograph needs exactly one face (see --faces), sharp, well lit and no profile (docs/quality.md). One
-    that is enrolled already is left alone.
+    that is enrolled already is left alone. Stored features are enrolled without weights: a row's subject is
+    its own, or the name of the folder that its photograph was in.
 
     Example: [bold]arcface enroll ./people/[/bold]
     """
@@ -56,6 +61,10 @@ def enroll(
     from arcface_cli.cli.galleries import enrolment
     from arcface_cli.output import records
 
+    if from_embeddings is not None:
+        from arcface_cli.cli.stored import enroll_stored
+
+        return enroll_stored(from_embeddings, context.params)
     build.require_runtime()
     settings = build.settings_from(context.params).values
     photos = build.people(context.params)

@@ -1,0 +1,184 @@
+"""Rows of features in JSON Lines, CSV, TSV and Parquet."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator
+from importlib.util import find_spec
+from itertools import count
+from pathlib import Path
+from typing import Any, TextIO
+
+from arcface_cli.errors import PackageMissing, UnreadableFeatures
+from arcface_cli.inputs.embeddings import FieldsOrError, Rows
+
+LONGEST_LINE = 1 << 26
+"""Bytes: some ten thousand faces on one photograph."""
+
+_LONGEST_ROW = 1 << 22
+_BOX = ("x_min", "y_min", "x_max", "y_max")
+_POINTS = ("left_eye", "right_eye", "nose", "left_mouth", "right_mouth")
+_PARQUET_ROWS = 256
+
+
+# --- JSON Lines ---------------------------------------------------------------------------------------
+
+
+def json_rows(path: Path, shown: str) -> Rows:
+    """Rows of what `embed -f jsonl` wrote."""
+    for where, record in json_lines(path, shown):
+        yield from json_faces(where, record)
+
+
+def json_lines(path: Path, shown: str, skip: int = 0) -> Iterator[tuple[str, Any]]:
+    """(where, JSON value) of each line; UnreadableFeatures in place of a line that is no JSON."""
+    with path.open("rb") as stream:
+        for number in count(1):
+            line = stream.readline(LONGEST_LINE)
+            if not line:
+                return
+            if number > skip and line.strip():
+                where = f"{shown}, line {number}"
+                yield where, _parsed(line, where)
+
+
+def json_faces(where: str, record: Any) -> Rows:
+    """The faces of one record, or the reason why there are none."""
+    if isinstance(record, UnreadableFeatures):
+        yield where, record
+        return
+    if not isinstance(record, dict) or "input" not in record:
+        yield where, UnreadableFeatures(f"{where} is no record of arcface embed")
+        return
+    faces, error, run = record.get("faces"), record.get("error"), record.get("run")
+    if not isinstance(faces, list) or not faces:
+        code = error.get("code") if isinstance(error, dict) else None
+        yield where, {**record, "code": code}
+        return
+    shared = {**record, **_object(record.get("image")), "detector": _object(run).get("detector")}
+    for number, face in enumerate(faces):
+        place = where if len(faces) == 1 else f"{where}, face {number}"
+        yield place, {**shared, "face": number, **_object(face)}
+
+
+def _parsed(line: bytes, where: str) -> Any:
+    try:
+        return json.loads(line, parse_constant=_no_number)
+    except (ValueError, RecursionError, UnicodeDecodeError):
+        torn = "" if line.endswith(b"\n") else ": it is cut off"
+        return UnreadableFeatures(f"{where} is no JSON{torn}")
+
+
+def _no_number(word: str) -> float:
+    return float(word)  # NaN and Infinity are refused later, by name
+
+
+def _object(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+# --- CSV and TSV --------------------------------------------------------------------------------------
+
+
+def separated_rows(path: Path, shown: str) -> Rows:
+    """Rows of what `embed -f csv` or `-f tsv` wrote."""
+    with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as stream:
+        lines = _Lines(stream, shown)
+        reader = csv.reader(lines, delimiter="\t" if path.suffix.lower() == ".tsv" else ",", strict=True)
+        try:
+            header = next(reader, [])
+            columns = set(header)
+            features = [name for name in map("f{}".format, range(len(header))) if name in columns]
+            if "input" not in columns or not features:
+                raise UnreadableFeatures(
+                    f"{shown} has no columns input and f0, f1, ..., as arcface embed writes"
+                )
+            for cells in reader:
+                where = f"{shown}, line {reader.line_num}"
+                yield where, _fields(cells, header, features, where, torn=lines.torn)
+        except csv.Error as error:  # where the next row starts is anybody's guess now
+            where = f"{shown}, line {reader.line_num}"
+            yield where, UnreadableFeatures(f"{where} is no CSV: {error}")
+
+
+class _Lines(Iterator[str]):
+    """Lines of a bounded length; `torn`: the last one has no end."""
+
+    def __init__(self, stream: TextIO, shown: str) -> None:
+        self._stream = stream
+        self._shown = shown
+        self.torn = False
+
+    def __next__(self) -> str:
+        line = self._stream.readline(_LONGEST_ROW)
+        if not line:
+            raise StopIteration
+        if len(line) >= _LONGEST_ROW:
+            raise UnreadableFeatures(f"{self._shown}: a line is longer than {_LONGEST_ROW:,} characters")
+        self.torn = not line.endswith(("\n", "\r"))
+        return line
+
+
+def _fields(
+    cells: list[str], header: list[str], features: list[str], where: str, *, torn: bool
+) -> FieldsOrError:
+    if torn or len(cells) != len(header):
+        return UnreadableFeatures(
+            f"{where} has {len(cells)} of {len(header)} columns" if not torn else f"{where} is cut off"
+        )
+    row: dict[str, Any] = dict(zip(header, cells, strict=True))
+    if not row.get("f0"):
+        return {"input": row["input"], "input_b64": row.get("input_b64"), "code": row.get("code")}
+    try:
+        row["feature"] = [float(row.pop(name)) for name in features]
+        row |= {name: int(row[name]) for name in ("face", "width", "height")}
+        row |= {name: float(row[name]) for name in ("detection_score", *_BOX)}
+        row |= {name: float(row[name]) for name in _point_columns()}
+    except (KeyError, ValueError, OverflowError) as error:
+        return UnreadableFeatures(f"{where}: a number is missing or is none ({str(error)[:80]!a})")
+    return _with_geometry(row)
+
+
+def _point_columns() -> list[str]:
+    return [f"{point}_{axis}" for point in _POINTS for axis in ("x", "y")]
+
+
+def _with_geometry(row: dict[str, Any]) -> dict[str, Any]:
+    row["box"] = [row.get(name) for name in _BOX]
+    row["landmarks"] = [[row.get(f"{point}_{axis}") for axis in ("x", "y")] for point in _POINTS]
+    return row
+
+
+# --- Parquet ------------------------------------------------------------------------------------------
+
+
+def parquet_rows(path: Path, shown: str) -> Rows:
+    """Rows of what `embed -f parquet` wrote. Raises PackageMissing without pyarrow."""
+    if find_spec("pyarrow") is None:
+        raise PackageMissing(
+            f"{shown}: Parquet needs pyarrow, which is not installed",
+            hint="install it with: pip install 'arcface-cli[parquet]'",
+        )
+    import pyarrow
+    from pyarrow import parquet
+
+    number = 0
+    try:
+        with path.open("rb") as stream, parquet.ParquetFile(stream) as file:
+            if not {"input", "feature"} <= set(file.schema_arrow.names):
+                raise UnreadableFeatures(f"{shown} has no columns input and feature, as arcface embed writes")
+            for batch in file.iter_batches(batch_size=_PARQUET_ROWS):
+                for row in batch.to_pylist():
+                    number += 1
+                    yield f"{shown}, row {number}", _parquet_fields(row)
+    except (pyarrow.ArrowException, ValueError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise UnreadableFeatures(f"{shown} is truncated or damaged after row {number}: {reason}") from error
+
+
+def _parquet_fields(row: dict[str, Any]) -> FieldsOrError:
+    if row.get("feature") is None:
+        row.pop("feature", None)
+        return row
+    return _with_geometry(row)
