@@ -43,6 +43,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+MULTIPLIERS = {"identify", "gallery", "evaluate", "calibrate"}
+"""Commands that multiply matrices large enough for several threads."""
+
 VERBS, KEEP, SETUP = "Verbs", "Galleries and weights", "Around it"
 app.command("align", rich_help_panel=VERBS)(align.align)
 app.command("embed", rich_help_panel=VERBS)(embed.embed)
@@ -84,6 +87,9 @@ def main() -> None:
     # Most runs are short: collecting garbage while modules load, and taking the interpreter apart at the
     # end, would be a fifth of their time. Batches collect as usual (see `build.workshop`).
     gc.disable()
+    # OpenBLAS, at NumPy's import, starts a thread a core and lets them spin for work that mostly never comes.
+    if not MULTIPLIERS & set(sys.argv[1:2]):
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     status = run(sys.argv[1:])
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError):
