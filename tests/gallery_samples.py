@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from arcface_cli.faces import BoundingBox, DetectedFace, FivePoints, ModelFingerprint, TemplateBatch
 from arcface_cli.gallery.entries import NewTemplate, Snapshot
+from arcface_cli.gallery.vectors import StoredVectors
 
 DIMENSION = 32
 FINGERPRINT = ModelFingerprint("ab" * 32, "rgb,(x-127.5)/127.5", "umeyama-1", DIMENSION)
@@ -58,7 +59,7 @@ def snapshot_of(features: NDArray[np.float32], subject_rows: Sequence[int]) -> S
     """Templates 11, 12, ...; subjects s0, s1, ..."""
     return Snapshot(
         template_ids=np.arange(11, 11 + len(features)),
-        features=features,
+        vectors=StoredVectors(features),
         subject_rows=np.array(subject_rows, dtype=np.int64),
         subjects=tuple(f"s{i}" for i in range(max(subject_rows, default=-1) + 1)),
         fingerprint=FINGERPRINT,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import faiss
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -13,14 +14,33 @@ from numpy.typing import NDArray
 
 from arcface_cli.errors import DeviceUnavailable
 from arcface_cli.gallery.faiss_index import FaissIndex
-from arcface_cli.gallery.index import ExactIndex, Index, build_index, gpu_number
+from arcface_cli.gallery.index import BlockIndex, ExactIndex, Index, build_index, gpu_number
+from arcface_cli.gallery.vectors import StoredVectors, VectorType, stored_as
 
 MakeIndex = Callable[[NDArray[np.float32], NDArray[np.int64]], Index]
+GPUS = faiss.get_num_gpus() if hasattr(faiss, "StandardGpuResources") else 0
 
 
-@pytest.fixture(params=[ExactIndex, FaissIndex], ids=["exact", "faiss"], scope="module")
-def make_index(request: pytest.FixtureRequest) -> MakeIndex:
+def on_gpu(vectors: StoredVectors, ids: NDArray[np.int64]) -> Index:
+    if not GPUS:
+        pytest.skip("faiss sees no GPU")
+    return FaissIndex(vectors, ids, "cuda:0")
+
+
+def on_all_gpus(vectors: StoredVectors, ids: NDArray[np.int64]) -> Index:
+    if GPUS < 2:
+        pytest.skip("faiss sees fewer than two GPUs")
+    return FaissIndex(vectors, ids, ",".join(f"cuda:{number}" for number in range(GPUS)))
+
+
+@pytest.fixture(scope="module", params=[ExactIndex, BlockIndex, FaissIndex, on_gpu, on_all_gpus])
+def make_stored(request: pytest.FixtureRequest) -> Callable[[StoredVectors, NDArray[np.int64]], Index]:
     return request.param
+
+
+@pytest.fixture(scope="module")
+def make_index(make_stored: Callable[[StoredVectors, NDArray[np.int64]], Index]) -> MakeIndex:
+    return lambda vectors, ids: make_stored(StoredVectors(vectors), ids)
 
 
 def unit(rows: NDArray[np.floating]) -> NDArray[np.float32]:
@@ -122,14 +142,30 @@ def test_many_probes_are_searched_in_blocks_that_change_nothing(make_index: Make
         assert similarities[row].tolist() == alone_similarities[0].tolist()
 
 
-def test_both_indexes_give_the_same_bits() -> None:
+@pytest.mark.parametrize("kind", VectorType)
+@pytest.mark.parametrize("dimension", [192, 512])
+def test_every_index_gives_the_same_bits_whatever_the_vectors_are_kept_as(
+    make_stored: Callable[[StoredVectors, NDArray[np.int64]], Index], kind: VectorType, dimension: int
+) -> None:
     rng = np.random.default_rng(7)
-    vectors = random_units(rng, 5_000, 512)
-    probes = random_units(rng, 50, 512)
-    exact = ExactIndex(vectors, ids_for(vectors)).search(probes, 10)
-    engine = FaissIndex(vectors, ids_for(vectors)).search(probes, 10)
+    vectors = random_units(rng, 9_000, dimension)  # several blocks
+    stored = stored_as(kind, vectors)
+    probes = random_units(rng, 50, dimension)
+    exact = ExactIndex(stored, ids_for(vectors)).search(probes, 10)
+    engine = make_stored(stored, ids_for(vectors)).search(probes, 10)
     assert np.array_equal(exact[0], engine[0])
     assert np.array_equal(exact[1], engine[1])
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), count=st.integers(0, 30), dimension=st.integers(1, 40))
+def test_a_rounded_vector_is_as_near_as_its_type_allows(seed: int, count: int, dimension: int) -> None:
+    vectors = random_units(np.random.default_rng(seed), count, dimension)
+    half = stored_as(VectorType.FLOAT16, vectors).rows(slice(None))
+    small = stored_as(VectorType.INT8, vectors).rows(slice(None))
+    largest = np.abs(vectors).max(axis=1, initial=0.0)[:, np.newaxis]
+    assert np.all(np.abs(half - vectors) <= np.maximum(np.abs(vectors) * 2.0**-11, 2.0**-25))
+    assert np.all(np.abs(small - vectors) <= largest / 254 * 1.0001)
 
 
 @pytest.mark.parametrize(
@@ -153,15 +189,15 @@ def test_ids_out_of_order_are_refused(make_index: MakeIndex) -> None:
         make_index(vectors, np.array([3, 1, 2]))
 
 
-def test_a_small_gallery_on_a_cpu_needs_no_engine() -> None:
+def test_a_search_on_a_cpu_needs_no_faiss() -> None:
     vectors = random_units(np.random.default_rng(11), 3, 16)
-    assert isinstance(build_index(vectors, ids_for(vectors)), ExactIndex)
+    assert isinstance(build_index(StoredVectors(vectors), ids_for(vectors)), BlockIndex)
 
 
 def test_a_gpu_that_is_not_there_is_named() -> None:
     vectors = random_units(np.random.default_rng(12), 3, 16)
     with pytest.raises(DeviceUnavailable, match="cuda:9999: faiss"):
-        build_index(vectors, ids_for(vectors), "cuda:9999")
+        build_index(StoredVectors(vectors), ids_for(vectors), "cuda:9999")
 
 
 @pytest.mark.parametrize("device", ["tpu", "cuda:", "cuda:x", "cuda:-1", ""])

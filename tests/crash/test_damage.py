@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from arcface_cli.errors import ArcfaceError, GalleryDamaged, GalleryError, GalleryNewer
-from arcface_cli.gallery import schema
+from arcface_cli.gallery import checksums, schema
 from arcface_cli.gallery.store import FILE_NAME, Gallery
 from gallery_samples import DIMENSION, FINGERPRINT, entry, units
 
@@ -123,7 +123,7 @@ def test_a_damaged_file_is_named_with_a_way_out(directory: Path, name: str) -> N
 def test_a_newer_format_asks_for_a_newer_program(directory: Path) -> None:
     sql(directory, f"PRAGMA user_version = {schema.FORMAT_VERSION + 1}")
     for writable in (False, True):
-        with pytest.raises(GalleryNewer, match="has gallery format 2; this arcface reads up to 1"):
+        with pytest.raises(GalleryNewer, match="has gallery format 3; this arcface reads up to 2"):
             Gallery.open(directory, writable=writable)
 
 
@@ -131,20 +131,23 @@ def test_a_newer_format_asks_for_a_newer_program(directory: Path) -> None:
     ("statement", "named"),
     [
         ("DELETE FROM meta WHERE key = 'dimension'", "no dimension"),
-        ("DELETE FROM meta WHERE key = 'generation'", "no generation"),
-        ("UPDATE meta SET value = '-1' WHERE key = 'dimension'", "dimension is '-1'"),
-        ("UPDATE meta SET value = '999999999' WHERE key = 'dimension'", "dimension is 999999999"),
-        ("UPDATE meta SET value = 'many' WHERE key = 'generation'", "generation is 'many'"),
+        ("DELETE FROM changes", "no generation"),
+        ("UPDATE meta SET value = '-1' WHERE key = 'dimension'", "differs from its checksum"),
+        ("UPDATE meta SET value = '31' WHERE key = 'dimension'", "differs from its checksum"),
+        ("UPDATE meta SET value = 'none ' WHERE key = 'crops'", "differs from its checksum"),
         ("UPDATE meta SET value = x'ff00' WHERE key = 'preprocessing'", "preprocessing"),
         ("UPDATE subjects SET name = 'a' || char(10) || 'b' WHERE id = 1", "control character"),
         ("UPDATE subjects SET name = '' WHERE id = 1", "subjects"),
         ("UPDATE subjects SET name = CAST(x'ff' AS TEXT) WHERE id = 1", "UTF-8"),
         ("DELETE FROM subjects WHERE id = 2", "template 61: its subject is missing"),
-        ("UPDATE templates SET feature = x'00' WHERE id = 17", "templates"),
-        ("UPDATE templates SET feature = 'text' WHERE id = 17", "templates"),
+        ("UPDATE subjects SET name = 'eva' WHERE name = 'eve'", "subject 3: differs from its checksum"),
+        ("UPDATE templates SET subject_id = 1 WHERE id = 99", "template 99: its provenance differs"),
+        ("UPDATE features SET feature = x'00' WHERE template_id = 17", "template 17: its feature is not 32"),
+        ("UPDATE features SET feature = 'text' WHERE template_id = 17", "features"),
+        ("DELETE FROM features WHERE template_id = 17", "template 17: its feature is not 32"),
         ("UPDATE templates SET landmarks = x'00' WHERE id = 17", "templates"),
-        ("UPDATE templates SET x_max = -1e9 WHERE id = 17", "template 17: a bounding box needs max >= min"),
-        ("UPDATE templates SET x_max = 9e999 WHERE id = 17", "template 17: a bounding box needs finite"),
+        ("UPDATE templates SET x_max = -1e9 WHERE id = 17", "template 17: its provenance differs"),
+        ("UPDATE templates SET x_max = 9e999 WHERE id = 17", "template 17: its provenance differs"),
         ("UPDATE templates SET x_max = 'wide' WHERE id = 17", "template 17: 'wide' is no float"),
         ("UPDATE templates SET source_path = 'text' WHERE id = 17", "templates"),
         ("DROP TABLE meta", "meta"),
@@ -154,7 +157,7 @@ def test_a_newer_format_asks_for_a_newer_program(directory: Path) -> None:
             "'t' is missing or none",
         ),
         ("CREATE VIEW v AS SELECT 1", "'v' is missing or none"),
-        ("ALTER TABLE templates RENAME COLUMN feature TO vector", "feature"),
+        ("ALTER TABLE features RENAME COLUMN feature TO vector", "feature"),
     ],
 )
 def test_contents_that_we_never_wrote_are_damage(directory: Path, statement: str, named: str) -> None:
@@ -169,24 +172,38 @@ def test_contents_that_we_never_wrote_are_damage(directory: Path, statement: str
 @pytest.mark.parametrize("value", [np.nan, np.inf, 0.0, 0.9])
 def test_a_feature_that_is_no_unit_vector_is_named_by_its_template(directory: Path, value: float) -> None:
     feature = units(1, 1)[0] * np.float32(0.9)
-    feature[3] = value
-    if value == 0.9:
-        feature = units(1, 1)[0] * np.float32(0.9)
-    sql(directory, "UPDATE templates SET feature = ? WHERE id = 99", parameters=(feature.tobytes(),))
+    if value != 0.9:
+        feature[3] = value
+    put_feature(directory, 99, feature.tobytes())
     with pytest.raises(GalleryDamaged, match="template 99: its feature has no unit length"):
         use(directory)
 
 
-def test_a_feature_of_wrong_length_is_named_though_the_file_allows_it(directory: Path) -> None:
-    """A file whose own CHECK was made weaker."""
-    sql(
-        directory,
-        "PRAGMA writable_schema = ON",
-        "UPDATE sqlite_master SET sql = replace(sql, 'length(feature) = 128', 'length(feature) > 0')",
-        "UPDATE templates SET feature = zeroblob(124) WHERE id = 42",
-    )
+def test_a_feature_of_wrong_length_is_named_whatever_its_checksum_says(directory: Path) -> None:
+    put_feature(directory, 42, bytes(124))
     with pytest.raises(GalleryDamaged, match="template 42: its feature is not 32 float32 numbers"):
         use(directory)
+
+
+def test_a_flipped_sign_which_leaves_the_length_as_it_was_is_seen(directory: Path) -> None:
+    connection = sqlite3.connect(directory / FILE_NAME)
+    (feature,) = connection.execute("SELECT feature FROM features WHERE template_id = 17").fetchone()
+    connection.close()
+    flipped = bytearray(feature)
+    flipped[3] ^= 0x80
+    sql(directory, "UPDATE features SET feature = ? WHERE template_id = 17", parameters=(bytes(flipped),))
+    with pytest.raises(GalleryDamaged, match="template 17: its feature differs from its checksum"):
+        use(directory)
+
+
+def put_feature(directory: Path, template_id: int, feature: bytes) -> None:
+    """With a checksum that fits, as only a broken program could."""
+    checksum = checksums.of_blob(template_id, feature)
+    sql(
+        directory,
+        "UPDATE features SET feature = ?, checksum = ? WHERE template_id = ?",
+        parameters=(feature, checksum, template_id),
+    )
 
 
 def test_any_flipped_bit_of_the_header_is_harmless_or_said(sound: Path, tmp_path: Path) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import errno
 import os
+import secrets
 import sqlite3
 import stat
+import struct
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -20,13 +22,16 @@ from arcface_cli.errors import (
     GalleryNewer,
     OutputError,
 )
-from arcface_cli.gallery import schema
+from arcface_cli.gallery import migrations, schema, writer_note
 
 LOCK_TIMEOUT = 30.0
 """Seconds to wait for another writer. A batch takes far less."""
 
 TEMPORARY_PREFIX = ".gallery-new-"
 RESTORE_HINT = "restore the folder from a backup, or enroll the photographs again into a new one with -g"
+
+CHECKED_WHOLE = 48 * 1024 * 1024
+"""Bytes up to which every page of a file is checked when it is opened: some 20,000 templates."""
 
 _MAGIC = b"SQLite format 3\0"
 _MAX_VALUE_SIZE = 16 * 1024 * 1024  # bytes of one row or value: nothing of ours comes near it
@@ -55,7 +60,7 @@ def _meaning(error: sqlite3.Error, path: Path, *, writing: bool) -> ArcfaceError
     if code is None or code in _DAMAGE_CODES:
         return None if isinstance(error, _OURS_TO_FIX) else damaged(path, str(error))
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-        return GalleryLocked(f"{path}: another process is writing to this gallery")
+        return _locked(path)
     if code == sqlite3.SQLITE_FULL:
         return OutputError(f"{path}: the disk is full; nothing of this batch was stored")
     if code != sqlite3.SQLITE_IOERR and code not in _ACCESS_CODES:
@@ -63,6 +68,14 @@ def _meaning(error: sqlite3.Error, path: Path, *, writing: bool) -> ArcfaceError
     if writing:
         return OutputError(f"{path}: can't be written ({error}); nothing of this batch was stored")
     return GalleryDamaged(f"{path}: can't be read ({error})", hint="check the disk and the permissions")
+
+
+def _locked(path: Path) -> GalleryLocked:
+    """Names the process that writes, when it left a note and still runs."""
+    writer = writer_note.holder(path.parent)
+    if writer is None:
+        return GalleryLocked(f"{path}: another program is writing to this gallery")
+    return GalleryLocked(f"{path}: is being written by {writer.described}")
 
 
 def _primary_code(error: sqlite3.Error) -> int | None:
@@ -112,12 +125,36 @@ def connect(path: Path, *, writable: bool, timeout: float = LOCK_TIMEOUT) -> sql
         connection = _connect_for(path, writable=writable, timeout=timeout)
         try:
             _configure(connection, writable=writable)
-            _check_format(connection, path)
+            version = _check_format(connection, path)
             _check_pages(connection, path)
+            if version == schema.FORMAT_VERSION:
+                return connection
+            return _brought_up_to_date(connection, path, version, writable=writable)
         except BaseException:
             connection.close()
             raise
-    return connection
+
+
+def _brought_up_to_date(
+    connection: sqlite3.Connection, path: Path, version: int, *, writable: bool
+) -> sqlite3.Connection:
+    """An older file in today's format: a writer changes it for good, a reader only its own copy in memory."""
+    target = connection
+    if not writable:
+        target = sqlite3.connect(":memory:", isolation_level=None)
+        connection.backup(target)
+    target.execute("PRAGMA foreign_keys = OFF")
+    try:
+        with transaction(target):
+            (now,) = target.execute("PRAGMA user_version").fetchone()  # another writer may have been faster
+            migrations.migrate(target, now)
+    except (sqlite3.IntegrityError, struct.error, TypeError, ValueError) as error:
+        raise damaged(path, f"its format {version} can't be brought up to date: {error}") from error
+    target.execute("PRAGMA foreign_keys = ON")
+    if target is not connection:
+        connection.close()
+        target.execute("PRAGMA query_only = ON")
+    return target
 
 
 def _check_file(path: Path) -> None:
@@ -200,7 +237,8 @@ def _configure(connection: sqlite3.Connection, *, writable: bool) -> None:
         connection.execute("PRAGMA journal_mode = WAL")
 
 
-def _check_format(connection: sqlite3.Connection, path: Path) -> None:
+def _check_format(connection: sqlite3.Connection, path: Path) -> int:
+    """The file's format, one that we know, with all of its tables and nothing else."""
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if application != schema.APPLICATION_ID:
@@ -209,28 +247,50 @@ def _check_format(connection: sqlite3.Connection, path: Path) -> None:
         raise GalleryNewer(
             f"{path}: has gallery format {version}; this arcface reads up to {schema.FORMAT_VERSION}"
         )
-    if version != schema.FORMAT_VERSION:
+    if version != schema.FORMAT_VERSION and version not in migrations.STEPS:
         raise damaged(path, f"there is no gallery format {version}")
+    foreign = foreign_objects(connection, version)
+    if foreign:
+        kind, name = foreign[0]
+        raise damaged(path, f"the {kind} {name!a} is missing or none of ours")
+    return int(version)
+
+
+def foreign_objects(connection: sqlite3.Connection, version: int) -> list[tuple[str, str]]:
+    """(kind, name) of what the file should define and doesn't, and of what it does and shouldn't."""
     rows = connection.execute(
         "SELECT type, name FROM sqlite_master WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
     )
-    differing = schema.OBJECTS.symmetric_difference(rows.fetchall())
-    if differing:
-        kind, name = min(differing)
-        raise damaged(path, f"the {kind} {name!a} is missing or none of ours")
+    ours = migrations.FORMAT_1_OBJECTS if version == 1 else schema.OBJECTS
+    return sorted(ours.symmetric_difference(rows.fetchall()))
 
 
 def _check_pages(connection: sqlite3.Connection, path: Path) -> None:
-    """Some 0.1 s for 100,000 templates: cheap against writing into a broken file."""
+    """Every page of a small file, 0.1 s at most; of a large one, that none is missing.
+
+    All of a large file is `gallery check`'s to read; what a verb reads of it is checked row by row.
+    """
+    if path.stat().st_size > CHECKED_WHOLE:
+        _check_size(connection, path)
+        return
     problems = connection.execute("PRAGMA quick_check(1)").fetchall()
     if problems != [("ok",)]:
         raise damaged(path, " ".join(str(problems[0][0]).split()))
 
 
+def _check_size(connection: sqlite3.Connection, path: Path) -> None:
+    if _has_wal(path):
+        return  # the last pages may still stand there
+    (pages,) = connection.execute("PRAGMA page_count").fetchone()
+    (page_size,) = connection.execute("PRAGMA page_size").fetchone()
+    if path.stat().st_size < pages * page_size:
+        raise damaged(path, f"it has {path.stat().st_size:,} of {pages * page_size:,} bytes")
+
+
 # --- making ---------------------------------------------------------------------------------
 
 
-def create(path: Path, dimension: int, meta: Mapping[str, str]) -> None:
+def create(path: Path, meta: Mapping[str, str]) -> None:
     """Make the file whole under another name, then link it into place: it appears complete or not at all.
 
     Readable by its owner only. Raises FileExistsError when the file is there, OutputError for the disk.
@@ -240,27 +300,35 @@ def create(path: Path, dimension: int, meta: Mapping[str, str]) -> None:
             temporary = Path(scratch) / path.name
             temporary.touch(mode=0o600)
             with translated(path, writing=True):
-                _fill(temporary, dimension, meta)
-            _sync(temporary)
+                _fill(temporary, meta)
+            sync(temporary)
             _publish(temporary, path)
-            _sync(path.parent)
+            sync(path.parent)
     except FileExistsError:
         raise
     except OSError as error:
         raise OutputError(f"{path}: can't be made: {error.strerror}") from error
 
 
-def _fill(path: Path, dimension: int, meta: Mapping[str, str]) -> None:
+def _fill(path: Path, meta: Mapping[str, str]) -> None:
     connection = _raw_connection(path, "mode=rw", LOCK_TIMEOUT)
     try:
         connection.execute(f"PRAGMA page_size = {schema.PAGE_SIZE}")
         with transaction(connection):
-            for statement in schema.statements(dimension):
+            for statement in schema.statements():
                 connection.execute(statement)
             connection.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
+            note_change(connection, "create", meta["created"])
         connection.execute("PRAGMA journal_mode = WAL")
     finally:
         connection.close()
+
+
+def note_change(connection: sqlite3.Connection, kind: str, created: str) -> None:
+    """Begin a new generation, of one of `schema.KINDS`; its token tells it from one of a diverged copy."""
+    (last,) = connection.execute("SELECT max(generation) FROM changes").fetchone()
+    row = (0 if last is None else last + 1, secrets.token_hex(8), kind, created)
+    connection.execute("INSERT INTO changes VALUES (?, ?, ?, ?)", row)
 
 
 def _publish(temporary: Path, path: Path) -> None:
@@ -273,7 +341,8 @@ def _publish(temporary: Path, path: Path) -> None:
         temporary.rename(path)  # exFAT and some network file systems know no links
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Wait until a file or a folder is on disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

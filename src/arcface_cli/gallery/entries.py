@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from arcface_cli.errors import InvalidSubjectName
 from arcface_cli.faces import UNIT_NORM_TOLERANCE, DetectedFace, ModelFingerprint
+from arcface_cli.gallery.vectors import StoredVectors
 
 MAX_NAME_LENGTH = 255
 """Characters of a subject's name, after normalisation."""
@@ -26,6 +27,8 @@ def subject_name(text: str) -> str:
     Raises InvalidSubjectName for a blank or overlong name, control characters, line breaks, and text that
     is no text (bytes of a file name that aren't UTF-8).
     """
+    if text.isascii() and text.isprintable() and not text.isspace() and 1 <= len(text) <= MAX_NAME_LENGTH:
+        return text  # nothing below can object, and a gallery has a hundred thousand names
     name = unicodedata.normalize("NFC", text)
     if not name.strip():
         raise InvalidSubjectName("a subject's name can't be blank")
@@ -51,7 +54,8 @@ class NewTemplate:
     """One face to enrol.
 
     feature: (D,) float32 of unit length.  source_path: any bytes.  content_sha256: of the file, 64
-    hexadecimal digits.  image_width, image_height: pixels of the upright image.
+    hexadecimal digits.  image_width, image_height: pixels of the upright image.  crop: the aligned face as
+    a PNG; stored in galleries that keep crops, and nowhere else.
     """
 
     subject: str
@@ -62,6 +66,7 @@ class NewTemplate:
     detector: str
     image_width: int
     image_height: int
+    crop: bytes | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "subject", subject_name(self.subject))
@@ -113,6 +118,17 @@ class StoredTemplate:
     image_width: int
     image_height: int
     created: str
+    has_crop: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolled:
+    """What `sync` compares with the photographs on disk: one template, and where it came from."""
+
+    template_id: int
+    subject: str
+    source_path: bytes
+    content_sha256: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +146,8 @@ class GalleryStats:
     """Size and origin of a gallery.
 
     model, detector: names it was made with, for people.  detectors: those that its templates came through.
-    generation: grows with every change.  size: bytes on disk.
+    generation: grows with every change.  size: bytes on disk, of which `cache_size` can be made again.
+    keeps_crops: whether the aligned faces are stored, decided when the gallery was made.
     """
 
     directory: Path
@@ -144,18 +161,21 @@ class GalleryStats:
     created: str
     arcface_version: str
     size: int
+    cache_size: int
+    keeps_crops: bool
+    crops: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Snapshot:
     """All that a search needs, as it stood at one moment.
 
-    template_ids: (N,) int64, ascending.  features: (N, D) float32, unit rows.
+    template_ids: (N,) int64, ascending.  vectors: N rows of D.
     subject_rows: (N,) int64, the place of each template's subject in `subjects`.
     """
 
     template_ids: NDArray[np.int64]
-    features: NDArray[np.float32]
+    vectors: StoredVectors
     subject_rows: NDArray[np.int64]
     subjects: tuple[str, ...]
     fingerprint: ModelFingerprint
@@ -163,3 +183,8 @@ class Snapshot:
 
     def __len__(self) -> int:
         return len(self.template_ids)
+
+    @property
+    def features(self) -> NDArray[np.float32]:
+        """(N, D) float32, unit rows; a copy unless they are stored so."""
+        return self.vectors.rows(slice(None))

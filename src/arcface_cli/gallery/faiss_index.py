@@ -1,4 +1,4 @@
-"""The engine for large galleries: FAISS IndexFlatIP, on a CPU or one GPU. Imported only when it is wanted."""
+"""The engine on GPUs, and a yardstick on CPUs: FAISS IndexFlatIP. Imported only when it is wanted."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ from numpy.typing import NDArray
 
 from arcface_cli.errors import DeviceUnavailable, RuntimeMissing
 from arcface_cli.gallery.index import (
-    ExactIndex,
+    BlockIndex,
     SearchResult,
     check_probes,
-    check_vectors,
     gpu_number,
+    nobody,
     ranked,
     rounding_slack,
 )
+from arcface_cli.gallery.vectors import StoredVectors, VectorType
 
-_SPARE = 32
+_SPARE = 16
 """Neighbours asked for beyond k, so that near ties at the boundary seldom need a second look."""
 
 _GPU_MOST = 2048
@@ -28,43 +29,47 @@ _GPU_MOST = 2048
 _TF32_SLACK = 2e-3
 """Tensor cores may round factors to 10 bits: each product errs by 2^-10 at most, and two scores can."""
 
+_ADDED_AT_ONCE = 65536  # vectors
+
 
 class FaissIndex:
-    """The same answers as `ExactIndex`, sooner.
+    """The same answers as `ExactIndex`, sooner on a GPU.
 
-    vectors: (N, D) float32, norm at most 1 +- 1e-3; FAISS keeps a copy.  ids: (N,) int64, ascending.
-    device: "cpu", "cuda" or "cuda:N". Raises RuntimeMissing, DeviceUnavailable.
+    vectors: FAISS keeps a copy; on a GPU of those that aren't float32, a float16 one.  ids: (N,) int64,
+    ascending.  device: "cpu", "cuda", "cuda:N", or several GPUs with commas between, which share the vectors.
+    Raises RuntimeMissing, DeviceUnavailable.
     """
 
-    def __init__(self, vectors: NDArray[np.float32], ids: NDArray[np.int64], device: str = "cpu") -> None:
-        check_vectors(vectors, ids)
-        gpu = gpu_number(device)
+    def __init__(self, vectors: StoredVectors, ids: NDArray[np.int64], device: str = "cpu") -> None:
+        self._exact = BlockIndex(vectors, ids)
+        gpus = [number for each in device.split(",") if (number := gpu_number(each)) is not None]
         faiss = _faiss()
-        self._vectors = np.ascontiguousarray(vectors)
+        self._vectors = vectors
         self._ids = ids
-        self._exact = ExactIndex(self._vectors, ids)
-        self._slack = rounding_slack(vectors.shape[1]) + (0.0 if gpu is None else _TF32_SLACK)
-        self._most = len(ids) if gpu is None else min(len(ids), _GPU_MOST)
+        self._slack = rounding_slack(vectors.dimension) + (_TF32_SLACK if gpus else 0.0)
+        self._most = min(len(ids), _GPU_MOST) if gpus else len(ids)
+        small = vectors.type is not VectorType.FLOAT32
         self._engine = (
-            _flat(faiss, vectors.shape[1]) if gpu is None else _on_gpu(faiss, vectors.shape[1], gpu)
+            _on_gpus(faiss, vectors.dimension, gpus, float16=small)
+            if gpus
+            else faiss.IndexFlatIP(vectors.dimension)
         )
-        if len(ids):
-            self._engine.add(self._vectors)
+        for _, block in vectors.blocks(len(ids) + 1 if len(gpus) > 1 else _ADDED_AT_ONCE):
+            self._engine.add(np.ascontiguousarray(block))
 
     def __len__(self) -> int:
         return len(self._ids)
 
     def search(self, probes: NDArray[np.float32], k: int) -> SearchResult:
         """See `Index.search`."""
-        check_probes(probes, self._vectors.shape[1], k)
+        check_probes(probes, self._vectors.dimension, k)
         width = min(k, len(self))
         asked = min(width + _SPARE, self._most)
         if len(probes) == 0 or width == 0 or asked < width:
             return self._exact.search(probes, k)
         scores, columns = self._engine.search(np.ascontiguousarray(probes), asked)
         settled = self._is_settled(scores, width)
-        similarities = np.empty((len(probes), width), dtype=np.float32)
-        ids = np.empty((len(probes), width), dtype=np.int64)
+        similarities, ids = nobody(len(probes), width)
         similarities[settled], ids[settled] = self._ranked(probes[settled], columns[settled], width)
         similarities[~settled], ids[~settled] = self._exact.search(probes[~settled], k)
         return similarities, ids
@@ -89,11 +94,18 @@ def _faiss() -> ModuleType:
     return module
 
 
-def _flat(faiss: ModuleType, dimension: int) -> Any:  # FAISS carries no types
-    return faiss.IndexFlatIP(dimension)
+def _on_gpus(faiss: ModuleType, dimension: int, numbers: list[int], *, float16: bool) -> Any:
+    """One flat index, or one a GPU with the vectors spread over them. FAISS carries no types."""
+    parts = [_on_gpu(faiss, dimension, number, float16=float16) for number in numbers]
+    if len(parts) == 1:
+        return parts[0]
+    shards = faiss.IndexShards(dimension, True, True)  # threaded; ids count on from shard to shard
+    for part in parts:
+        shards.add_shard(part)
+    return shards
 
 
-def _on_gpu(faiss: ModuleType, dimension: int, number: int) -> Any:
+def _on_gpu(faiss: ModuleType, dimension: int, number: int, *, float16: bool) -> Any:
     count = faiss.get_num_gpus() if hasattr(faiss, "StandardGpuResources") else 0
     if number >= count:
         built = "sees" if hasattr(faiss, "StandardGpuResources") else "is the build for CPUs and sees"
@@ -103,4 +115,5 @@ def _on_gpu(faiss: ModuleType, dimension: int, number: int) -> Any:
         )
     config = faiss.GpuIndexFlatConfig()
     config.device = number
+    config.useFloat16 = float16
     return faiss.GpuIndexFlatIP(faiss.StandardGpuResources(), dimension, config)

@@ -12,17 +12,24 @@ from numpy.typing import NDArray
 
 from arcface_cli.errors import GalleryDamaged, InvalidSubjectName
 from arcface_cli.faces import BoundingBox, DetectedFace, FivePoints, ModelFingerprint
-from arcface_cli.gallery import database, schema
+from arcface_cli.gallery import checksums, database, schema
 from arcface_cli.gallery.entries import (
-    Snapshot,
+    Enrolled,
     StoredTemplate,
     SubjectSummary,
     has_unit_length,
     subject_name,
 )
+from arcface_cli.gallery.migrations import row_checksum
 
 MAX_DIMENSION = 16384
-_ROWS_AT_ONCE = 2048
+_ROWS_AT_ONCE = 4096
+
+TEMPLATE_COLUMNS = (
+    "t.id, t.subject_id, t.source_path, t.content_sha256, t.face_index, t.x_min, t.y_min, t.x_max, t.y_max, "
+    "t.landmarks, t.detection_score, t.detector, t.image_width, t.image_height, t.created, t.checksum"
+)
+_TEMPLATE_TYPES = (int, bytes, str, int, float, float, float, float, bytes, float, str, int, int, str, int)
 
 
 # --- meta -------------------------------------------------------------------------------------
@@ -37,6 +44,8 @@ def meta(connection: sqlite3.Connection, path: Path) -> dict[str, str]:
     for key, value in values.items():
         if not isinstance(key, str) or not isinstance(value, str):
             raise database.damaged(path, f"its meta table holds {key!a} = {value!a}")
+    if values[checksums.META_KEY] != checksums.of_meta(values):
+        raise database.damaged(path, "its meta table differs from its checksum")
     return values
 
 
@@ -54,12 +63,30 @@ def fingerprint(values: Mapping[str, str], path: Path) -> ModelFingerprint:
     )
 
 
+def last_change(connection: sqlite3.Connection, path: Path) -> tuple[int, str]:
+    """The generation, which grows by one with every change, and its token."""
+    row = connection.execute(
+        "SELECT generation, token FROM changes ORDER BY generation DESC LIMIT 1"
+    ).fetchone()
+    if row is None or not (isinstance(row[0], int) and isinstance(row[1], str)):
+        raise database.damaged(path, "its changes table has no generation")
+    return row[0], row[1]
+
+
 def generation(connection: sqlite3.Connection, path: Path) -> int:
     """How often the gallery has changed."""
-    row = connection.execute("SELECT value FROM meta WHERE key = 'generation'").fetchone()
-    if row is None:
-        raise database.damaged(path, "its meta table has no generation")
-    return _whole_number(row[0], "generation", path)
+    return last_change(connection, path)[0]
+
+
+def kinds_since(connection: sqlite3.Connection, generation: int, token: str) -> set[str] | None:
+    """What kinds of change followed a generation; None when this gallery never was at it."""
+    known = connection.execute(
+        "SELECT 1 FROM changes WHERE generation = ? AND token = ?", (generation, token)
+    ).fetchone()
+    if known is None:
+        return None
+    rows = connection.execute("SELECT DISTINCT kind FROM changes WHERE generation > ?", (generation,))
+    return {kind for (kind,) in rows}
 
 
 def _whole_number(text: str, key: str, path: Path) -> int:
@@ -76,15 +103,17 @@ class Counts(NamedTuple):
 
     subjects: int
     templates: int
+    crops: int
     detectors: tuple[str, ...]
 
 
 def counts(connection: sqlite3.Connection) -> Counts:
-    """Rows of the two tables."""
+    """Rows of the tables."""
     (subject_count,) = connection.execute("SELECT count(*) FROM subjects").fetchone()
     (template_count,) = connection.execute("SELECT count(*) FROM templates").fetchone()
+    (crop_count,) = connection.execute("SELECT count(*) FROM crops").fetchone()
     rows = connection.execute("SELECT DISTINCT detector FROM templates ORDER BY detector")
-    return Counts(subject_count, template_count, tuple(name for (name,) in rows))
+    return Counts(subject_count, template_count, crop_count, tuple(name for (name,) in rows))
 
 
 def subject_id(connection: sqlite3.Connection, name: str) -> int | None:
@@ -99,7 +128,7 @@ def subjects(connection: sqlite3.Connection, path: Path) -> list[SubjectSummary]
         "SELECT s.name, count(t.id), min(t.created), max(t.created) "
         "FROM subjects s LEFT JOIN templates t ON t.subject_id = s.id GROUP BY s.id ORDER BY s.name"
     )
-    return [SubjectSummary(_known_name(name, path), *rest) for name, *rest in rows]
+    return [SubjectSummary(known_name(name, path), *rest) for name, *rest in rows]
 
 
 def subject_names_of(connection: sqlite3.Connection, content_sha256: str) -> list[str]:
@@ -127,34 +156,94 @@ def faces_of(
 
 def templates_of(connection: sqlite3.Connection, path: Path, subject: str) -> list[StoredTemplate]:
     """Provenance of a subject's templates, oldest first."""
+    return list(_stored(connection, path, "WHERE s.name = ?", (subject,)))
+
+
+def template(connection: sqlite3.Connection, path: Path, template_id: int) -> StoredTemplate | None:
+    """Provenance of one template; None when there is none of that number."""
+    return next(_stored(connection, path, "WHERE t.id = ?", (template_id,)), None)
+
+
+def all_templates(connection: sqlite3.Connection, path: Path) -> Iterator[StoredTemplate]:
+    """Provenance of every template, in id order."""
+    return _stored(connection, path, "", ())
+
+
+def _stored(
+    connection: sqlite3.Connection, path: Path, condition: str, parameters: tuple[Any, ...]
+) -> Iterator[StoredTemplate]:
     rows = connection.execute(
-        "SELECT t.id, t.source_path, t.content_sha256, t.detector, t.image_width, t.image_height, t.created, "
-        "t.face_index, t.detection_score, t.landmarks, t.x_min, t.y_min, t.x_max, t.y_max "
-        "FROM templates t JOIN subjects s ON s.id = t.subject_id WHERE s.name = ? ORDER BY t.id",
-        (subject,),
+        f"SELECT {TEMPLATE_COLUMNS}, s.name, c.template_id FROM templates t "
+        "LEFT JOIN subjects s ON s.id = t.subject_id LEFT JOIN crops c ON c.template_id = t.id "
+        f"{condition} ORDER BY t.id",
+        parameters,
     )
-    return [_stored_template(row, subject, path) for row in rows]
+    for *row, name, crop in rows:
+        yield _stored_template(tuple(row), name, path, has_crop=crop is not None)
 
 
-def _stored_template(row: tuple[Any, ...], subject: str, path: Path) -> StoredTemplate:
-    template_id, source_path, content_sha256, detector, width, height, created, *face = row
-    _check_types(row[1:7], (bytes, str, str, int, int, str), template_id, path)
+def _stored_template(row: tuple[Any, ...], subject: object, path: Path, *, has_crop: bool) -> StoredTemplate:
+    check_template(row, path)
+    template_id, _, source_path, sha256, index, *box, landmarks, score, detector, wide, high, created, _ = row
+    if subject is None:
+        raise _bad_template(path, template_id, "its subject is missing")
     return StoredTemplate(
         template_id=template_id,
-        subject=subject,
+        subject=known_name(subject, path),
         source_path=source_path,
-        content_sha256=content_sha256,
-        face=_face(face, template_id, path),
+        content_sha256=sha256,
+        face=_face([index, score, landmarks, *box], template_id, path),
         detector=detector,
-        image_width=width,
-        image_height=height,
+        image_width=wide,
+        image_height=high,
         created=created,
+        has_crop=has_crop,
     )
+
+
+def check_template(row: tuple[Any, ...], path: Path) -> None:
+    """Raise GalleryDamaged unless a row of `templates` (`TEMPLATE_COLUMNS`) is as it was written."""
+    _check_types(row[1:], _TEMPLATE_TYPES, row[0], path)
+    if row_checksum(row) != row[-1]:
+        raise _bad_template(path, row[0], "its provenance differs from its checksum")
+
+
+def crop(connection: sqlite3.Connection, path: Path, template_id: int) -> bytes | None:
+    """A template's aligned face as a PNG; None where none is kept."""
+    row = connection.execute(
+        "SELECT png, checksum FROM crops WHERE template_id = ?", (template_id,)
+    ).fetchone()
+    if row is None:
+        return None
+    if not isinstance(row[0], bytes) or checksums.of_blob(template_id, row[0]) != row[1]:
+        raise _bad_template(path, template_id, "its crop differs from its checksum")
+    return row[0]
+
+
+def enrolled_below(connection: sqlite3.Connection, folder: bytes) -> list[Enrolled]:
+    """Templates whose photograph lies, or lay, below a folder, given as its path's bytes."""
+    start = folder.rstrip(b"/") + b"/"
+    return _enrolled(
+        connection, "t.source_path >= ? AND t.source_path < ?", (start, start[:-1] + bytes([start[-1] + 1]))
+    )
+
+
+def enrolled_from(connection: sqlite3.Connection, content_sha256: str) -> list[Enrolled]:
+    """Templates of photographs with this content."""
+    return _enrolled(connection, "t.content_sha256 = ?", (content_sha256,))
+
+
+def _enrolled(connection: sqlite3.Connection, condition: str, parameters: tuple[Any, ...]) -> list[Enrolled]:
+    rows = connection.execute(
+        "SELECT t.id, s.name, t.source_path, t.content_sha256 FROM templates t "
+        f"JOIN subjects s ON s.id = t.subject_id WHERE {condition} ORDER BY t.id",
+        parameters,
+    )
+    return [Enrolled(*row) for row in rows]
 
 
 def _face(values: list[Any], template_id: int, path: Path) -> DetectedFace:
     index, score, landmarks, *corners = values
-    _check_types((index, score, landmarks), (int, float, bytes), template_id, path)
     box = _box(corners, template_id, path)
     try:
         points = FivePoints(np.frombuffer(landmarks, "<f4").reshape(5, 2))
@@ -182,7 +271,7 @@ def _bad_template(path: Path, template_id: int | np.int64, reason: str) -> Galle
     return database.damaged(path, f"template {template_id}: {reason}")
 
 
-def _known_name(name: object, path: Path) -> str:
+def known_name(name: object, path: Path) -> str:
     """A stored name in stored form; anything else was not written by us, and could upset a terminal."""
     try:
         if isinstance(name, str) and subject_name(name) == name:
@@ -195,55 +284,62 @@ def _known_name(name: object, path: Path) -> str:
 # --- everything, for a search -----------------------------------------------------------------
 
 
-def snapshot(connection: sqlite3.Connection, path: Path, model: ModelFingerprint) -> Snapshot:
-    """All templates in id order. Must run inside one transaction."""
-    names = connection.execute("SELECT id, name FROM subjects ORDER BY id").fetchall()
-    template_ids, owners, features = _features(connection, path, model.dimension)
-    subject_ids = np.array([row[0] for row in names], dtype=np.int64)
-    return Snapshot(
-        template_ids=template_ids,
-        features=features,
-        subject_rows=_subject_rows(owners, subject_ids, template_ids, path),
-        subjects=tuple(_known_name(name, path) for _, name in names),
-        fingerprint=model,
-        generation=generation(connection, path),
+class Block(NamedTuple):
+    """Some templates, in id order: ids (B,), subject ids (B,), features (B, D) float32."""
+
+    ids: NDArray[np.int64]
+    subject_ids: NDArray[np.int64]
+    features: NDArray[np.float32]
+
+
+def blocks(connection: sqlite3.Connection, path: Path, dimension: int, *, after: int = 0) -> Iterator[Block]:
+    """The templates with an id above `after`, a block at a time, each row checked."""
+    cursor = connection.execute(
+        f"SELECT {TEMPLATE_COLUMNS}, f.feature, f.checksum FROM templates t "
+        "LEFT JOIN features f ON f.template_id = t.id WHERE t.id > ? ORDER BY t.id",
+        (after,),
     )
-
-
-def _features(
-    connection: sqlite3.Connection, path: Path, dimension: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
-    """Template ids (N,), subject ids (N,) and features (N, D), copied a block of rows at a time."""
-    (count,) = connection.execute("SELECT count(*) FROM templates").fetchone()
-    ids = np.empty(count, dtype=np.int64)
-    owners = np.empty(count, dtype=np.int64)
-    features = np.empty((count, dimension), dtype=np.float32)
-    cursor = connection.execute("SELECT id, subject_id, feature FROM templates ORDER BY id")
-    start = 0
     while rows := cursor.fetchmany(_ROWS_AT_ONCE):
-        block = slice(start, start + len(rows))
-        ids[block], owners[block], blobs = zip(*rows, strict=True)
-        features[block] = _decoded(blobs, ids[block], dimension, path)
-        start += len(rows)
-    if start != count:
-        raise database.damaged(path, f"it counts {count} templates and shows {start}")
-    return ids, owners, features
+        for row in rows:
+            check_template(row[:-2], path)
+            _check_feature(row[0], row[-2], row[-1], dimension, path)
+        ids = np.array([row[0] for row in rows], dtype=np.int64)
+        owners = np.array([row[1] for row in rows], dtype=np.int64)
+        features = np.frombuffer(b"".join(row[-2] for row in rows), dtype="<f4").reshape(-1, dimension)
+        bad = np.flatnonzero(~has_unit_length(features))
+        if len(bad):
+            raise _bad_template(path, ids[bad[0]], "its feature has no unit length")
+        yield Block(ids, owners, features)
 
 
-def _decoded(
-    blobs: tuple[bytes, ...], ids: NDArray[np.int64], dimension: int, path: Path
-) -> NDArray[np.float32]:
-    for template_id, blob in zip(ids, blobs, strict=True):
-        if not isinstance(blob, bytes) or len(blob) != 4 * dimension:
-            raise _bad_template(path, template_id, f"its feature is not {dimension} float32 numbers")
-    block = np.frombuffer(b"".join(blobs), dtype="<f4").reshape(-1, dimension)
-    bad = np.flatnonzero(~has_unit_length(block))
-    if len(bad):
-        raise _bad_template(path, ids[bad[0]], "its feature has no unit length")
-    return block
+def _check_feature(template_id: int, feature: object, checksum: object, dimension: int, path: Path) -> None:
+    if not isinstance(feature, bytes) or len(feature) != 4 * dimension:
+        raise _bad_template(path, template_id, f"its feature is not {dimension} float32 numbers")
+    if checksums.of_blob(template_id, feature) != checksum:
+        raise _bad_template(path, template_id, "its feature differs from its checksum")
 
 
-def _subject_rows(
+def subject_table(connection: sqlite3.Connection, path: Path) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+    """Subject ids, ascending, and their names, each row checked."""
+    rows = connection.execute("SELECT id, name, created, checksum FROM subjects ORDER BY id").fetchall()
+    for subject_id, name, created, checksum in rows:
+        known_name(name, path)
+        if not isinstance(created, str) or checksums.of_subject(subject_id, name, created) != checksum:
+            raise database.damaged(path, f"subject {subject_id}: differs from its checksum")
+    return np.array([row[0] for row in rows], dtype=np.int64), tuple(row[1] for row in rows)
+
+
+def owners(connection: sqlite3.Connection) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Ids of all templates, ascending, and of their subjects. Reads an index only."""
+    rows = connection.execute(
+        "SELECT subject_id, id FROM templates INDEXED BY templates_by_subject"
+    ).fetchall()
+    pairs = np.array(rows, dtype=np.int64).reshape(-1, 2)
+    order = np.argsort(pairs[:, 1])
+    return pairs[order, 1], pairs[order, 0]
+
+
+def subject_rows(
     owners: NDArray[np.int64], subject_ids: NDArray[np.int64], template_ids: NDArray[np.int64], path: Path
 ) -> NDArray[np.int64]:
     """(N,) place of each template's subject in the ascending `subject_ids`."""

@@ -14,8 +14,9 @@ from arcface_cli.errors import GalleryModelMismatch
 from arcface_cli.faces import TemplateBatch
 from arcface_cli.gallery.entries import Snapshot
 from arcface_cli.gallery.index import Index, build_index, similarities_of
+from arcface_cli.gallery.vectors import StoredVectors
 
-IndexFactory = Callable[[NDArray[np.float32], NDArray[np.int64]], Index]
+IndexFactory = Callable[[StoredVectors, NDArray[np.int64]], Index]
 
 _TEMPLATES_A_SUBJECT = 4
 """Templates asked for at first for each subject wanted, and the growth when they belong to too few."""
@@ -40,11 +41,15 @@ class SubjectSearch:
 
     def __len__(self) -> int:
         """Number of subjects that have a template."""
-        return len(self._grouped.subject_rows)
+        return self._subject_count
+
+    @cached_property
+    def _subject_count(self) -> int:
+        return int(np.count_nonzero(np.bincount(self._snapshot.subject_rows)))
 
     @cached_property
     def _templates(self) -> Index:
-        return self._index_factory(self._snapshot.features, self._snapshot.template_ids)
+        return self._index_factory(self._snapshot.vectors, self._snapshot.template_ids)
 
     @cached_property
     def _grouped(self) -> _Grouped:
@@ -52,7 +57,7 @@ class SubjectSearch:
 
     @cached_property
     def _centroids(self) -> Index:
-        return self._index_factory(self._grouped.centroids(), self._grouped.first_ids)
+        return self._index_factory(StoredVectors(self._grouped.centroids()), self._grouped.first_ids)
 
     def search_subjects(
         self, probes: TemplateBatch, k: int, fusion: Fusion = Fusion.MAX
@@ -119,7 +124,7 @@ class SubjectSearch:
     def _nearest(self, probe: NDArray[np.float32], subject_row: np.int64) -> np.int64:
         """Id of the subject's template that is most similar to the probe; of equals, the first."""
         places = self._grouped.places_of(subject_row)
-        scores = similarities_of(probe[np.newaxis], self._snapshot.features, np.zeros_like(places), places)
+        scores = similarities_of(probe[np.newaxis], self._snapshot.vectors, np.zeros_like(places), places)
         nearest: np.int64 = self._snapshot.template_ids[places[np.argmax(scores)]]
         return nearest
 
@@ -146,7 +151,7 @@ class _Grouped:
         by_first = np.argsort(firsts)
         rank = np.empty_like(by_first)
         rank[by_first] = np.arange(len(rows))
-        self._features = snapshot.features
+        self._vectors = snapshot.vectors
         self._order = np.argsort(rank[groups], kind="stable")
         self._counts = counts[by_first]
         self._starts = np.cumsum(self._counts) - self._counts
@@ -162,5 +167,5 @@ class _Grouped:
 
     def centroids(self) -> NDArray[np.float32]:
         """(S, D) float32 mean of each subject's templates; shorter than 1, and meant to be."""
-        sums = np.add.reduceat(self._features[self._order], self._starts, axis=0, dtype=np.float64)
+        sums = np.add.reduceat(self._vectors.rows(self._order), self._starts, axis=0, dtype=np.float64)
         return (sums / self._counts[:, np.newaxis]).astype(np.float32)

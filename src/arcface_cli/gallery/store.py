@@ -5,29 +5,47 @@ The only way in is one transaction a batch; what `add` returned is on disk. Noth
 
 from __future__ import annotations
 
+import contextlib
 import os
+import secrets
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 
+import numpy as np
+from numpy.typing import NDArray
+
 from arcface_cli import __version__
 from arcface_cli.errors import (
     GalleryError,
+    GalleryLocked,
     GalleryMissing,
     GalleryModelMismatch,
     OutputError,
+    SubjectExists,
     SubjectMissing,
+    TemplateMissing,
 )
-from arcface_cli.faces import BoundingBox, ModelFingerprint
-from arcface_cli.gallery import database, reading
+from arcface_cli.faces import ModelFingerprint
+from arcface_cli.gallery import (
+    cache,
+    check,
+    checksums,
+    database,
+    moving,
+    reading,
+    snapshots,
+    writer_note,
+    writing,
+)
+from arcface_cli.gallery.check import Finding
 from arcface_cli.gallery.entries import (
     Added,
     AddResult,
-    Duplicate,
-    EnrolledElsewhere,
+    Enrolled,
     GalleryStats,
     NewTemplate,
     Snapshot,
@@ -35,11 +53,12 @@ from arcface_cli.gallery.entries import (
     SubjectSummary,
     subject_name,
 )
+from arcface_cli.gallery.vectors import VectorType
 
 FILE_NAME = "gallery.sqlite3"
 
-SAME_FACE_OVERLAP = 0.5
-"""Intersection over union from which two boxes on one photograph are the same face, whoever detected them."""
+_LOOKS = 5
+"""Times that a moment is chosen anew because a cache is already ahead of it."""
 
 
 class Gallery:
@@ -81,16 +100,18 @@ class Gallery:
         *,
         model: str | None = None,
         detector: str | None = None,
+        keep_crops: bool = False,
     ) -> Gallery:
         """Make an empty gallery in a new or empty folder, for its owner only, and open it for writing.
 
-        model, detector: names for people; what is compared is the fingerprint. Raises GalleryError when a
+        model, detector: names for people; what is compared is the fingerprint. keep_crops: whether aligned
+        faces are stored with their templates; it can't be changed later. Raises GalleryError when a
         gallery is there already or the folder holds other files, OutputError when it can't be made.
         """
         _make_folder(directory)
-        meta = _first_meta(fingerprint, model, detector)
+        meta = _first_meta(fingerprint, model, detector, keep_crops=keep_crops)
         try:
-            database.create(directory / FILE_NAME, fingerprint.dimension, meta)
+            database.create(directory / FILE_NAME, meta)
         except FileExistsError:
             raise GalleryError(
                 f"{directory}: holds a gallery already", hint="name another folder with -g"
@@ -105,20 +126,25 @@ class Gallery:
         *,
         model: str | None = None,
         detector: str | None = None,
+        keep_crops: bool | None = None,
     ) -> Gallery:
         """Open for writing, making the gallery when there is none.
 
-        Raises what `open`, `create` and `require` raise.
+        keep_crops: None goes along with what the gallery does. Raises what `open`, `create` and `require`
+        raise, and GalleryError when crops are asked for or forbidden against what was chosen at its making.
         """
         if not os.path.lexists(directory / FILE_NAME):
             try:
-                return cls.create(directory, fingerprint, model=model, detector=detector)
+                return cls.create(
+                    directory, fingerprint, model=model, detector=detector, keep_crops=bool(keep_crops)
+                )
             except GalleryError:
                 if not os.path.lexists(directory / FILE_NAME):
                     raise  # otherwise another process was faster: theirs is as good
         gallery = cls.open(directory, writable=True)
         try:
             gallery.require(fingerprint)
+            gallery.require_crops(keep_crops)
         except BaseException:
             gallery.close()
             raise
@@ -155,7 +181,22 @@ class Gallery:
         raise GalleryModelMismatch(
             f"{self.directory}: was made with model {self.fingerprint.short}{name}; "
             f"this run uses {fingerprint.short}: their templates can't be compared",
-            hint=f"use the gallery's own model{way_back}, or name another gallery with -g",
+            hint=f"use the gallery's own model{way_back}, or move it to this one: arcface gallery reembed",
+        )
+
+    @property
+    def keeps_crops(self) -> bool:
+        """Whether aligned faces are stored; chosen when the gallery was made."""
+        return self._meta["crops"] == "kept"
+
+    def require_crops(self, keep: bool | None) -> None:
+        """Raise GalleryError when `keep` is not what was chosen when the gallery was made."""
+        if keep in (None, self.keeps_crops):
+            return
+        chosen = "keeps" if self.keeps_crops else "keeps no"
+        raise GalleryError(
+            f"{self.directory}: {chosen} crops, as was chosen when it was made",
+            hint="leave the option out, or make another gallery with -g",
         )
 
     # --- reading ----------------------------------------------------------------------------
@@ -176,7 +217,10 @@ class Gallery:
             detectors=counts.detectors,
             created=self._meta["created"],
             arcface_version=self._meta["arcface_version"],
-            size=sum(file.stat().st_size for file in self.directory.glob(f"{FILE_NAME}*")),
+            size=self._file_size() + cache.size_of(self.directory),
+            cache_size=cache.size_of(self.directory),
+            keeps_crops=self.keeps_crops,
+            crops=counts.crops,
         )
 
     def subjects(self) -> list[SubjectSummary]:
@@ -192,40 +236,214 @@ class Gallery:
                 raise SubjectMissing(f"{self.directory}: nobody is enrolled as {subject!r}")
             return reading.templates_of(self._connection, self._path, subject)
 
+    def template(self, template_id: int) -> StoredTemplate:
+        """Provenance of one template. Raises TemplateMissing."""
+        with self._reading():
+            found = reading.template(self._connection, self._path, template_id)
+        if found is None:
+            raise TemplateMissing(f"{self.directory}: there is no template {template_id}")
+        return found
+
+    def templates(self) -> list[StoredTemplate]:
+        """Provenance of every template, in id order."""
+        with self._reading():
+            return list(reading.all_templates(self._connection, self._path))
+
+    def crop(self, template_id: int) -> bytes | None:
+        """A template's aligned face as a PNG; None where none is kept."""
+        with self._reading():
+            return reading.crop(self._connection, self._path, template_id)
+
     def subject_names_of(self, content_sha256: str) -> list[str]:
         """Subjects that a photograph with this content is enrolled for, by name."""
         with self._reading():
             return reading.subject_names_of(self._connection, content_sha256)
 
-    def snapshot(self) -> Snapshot:
+    def enrolled_below(self, folder: Path) -> list[Enrolled]:
+        """Templates whose photograph lies, or lay, below a folder."""
+        with self._reading():
+            return reading.enrolled_below(self._connection, os.fsencode(folder.absolute()))
+
+    def enrolled_from(self, content_sha256: str) -> list[Enrolled]:
+        """Templates of photographs with this content."""
+        with self._reading():
+            return reading.enrolled_from(self._connection, content_sha256)
+
+    def snapshot(
+        self, kind: VectorType = VectorType.FLOAT32, *, cached_from: int = snapshots.CACHED_FROM
+    ) -> Snapshot:
         """Every template with its subject, all of one moment, each checked.
 
-        Raises GalleryDamaged naming the template whose feature has a wrong length, NaN or no unit length.
+        From `cached_from` templates on, the vectors come from a file beside the database, which is made or
+        brought up to date if need be. Raises GalleryDamaged naming the template or subject that is broken.
         """
+        for _ in range(_LOOKS):
+            with contextlib.suppress(snapshots.CacheNewerError), self._reading():
+                return snapshots.take(self._moment, kind, cached_from)
+        with self._reading():  # somebody writes all the time: their cache is always ahead
+            (count,) = self._connection.execute("SELECT count(*) FROM templates").fetchone()
+            return snapshots.take(self._moment, kind, count + 1)
+
+    def findings(self) -> Iterator[Finding]:
+        """What is wrong with the gallery's rows and caches; `check.folder_findings` looks at its files."""
         with self._reading():
-            return reading.snapshot(self._connection, self._path, self.fingerprint)
+            yield from check.findings(self._moment)
+
+    @property
+    def _moment(self) -> snapshots.Moment:
+        return snapshots.Moment(self._connection, self._path, self.fingerprint, self._meta["gallery_id"])
 
     def _reading(self) -> AbstractContextManager[None]:
         return database.one_moment(self._connection, self._path)
 
+    def _file_size(self) -> int:
+        return sum(file.stat().st_size for file in self.directory.glob(f"{FILE_NAME}*"))
+
     # --- writing ----------------------------------------------------------------------------
 
-    def add(self, entries: Sequence[NewTemplate], *, now: datetime | None = None) -> list[AddResult]:
+    def add(
+        self, entries: Sequence[NewTemplate], *, replacing: Sequence[int] = (), now: datetime | None = None
+    ) -> list[AddResult]:
         """Enrol a batch in one transaction: when this returns all of it is on disk, when it raises none is.
 
         Says for each entry, in order, whether it was added. The same face of the same photograph is stored
-        once: boxes that overlap by half are one face. Raises ValueError for a feature of another dimension.
+        once: boxes that overlap by half are one face. replacing: templates that go in the same transaction.
+        Raises ValueError for a feature of another dimension.
         """
         self._check_dimensions(entries)
         created = _timestamp(datetime.now(UTC) if now is None else now)
-        with database.translated(self._path, writing=True), database.transaction(self._connection):
-            results = [self._add_one(entry, created) for entry in entries]
-            if any(isinstance(result, Added) for result in results):
-                generation = reading.generation(self._connection, self._path) + 1
-                self._connection.execute(
-                    "UPDATE meta SET value = ? WHERE key = 'generation'", (str(generation),)
-                )
+        with self._writing():
+            if replacing:
+                writing.remove_templates(self._connection, replacing)
+            results = [
+                writing.add(self._connection, self._path, entry, created, keep_crop=self.keeps_crops)
+                for entry in entries
+            ]
+            if replacing:
+                self._note("remove", created)
+            elif any(isinstance(result, Added) for result in results):
+                self._note("add", created)
+        if replacing:
+            self._forget_caches()
         return results
+
+    def remove_templates(self, template_ids: Sequence[int]) -> None:
+        """Remove templates, with their features, crops and cached vectors, and whoever has none left."""
+        if not template_ids:
+            return
+        with self._writing():
+            writing.remove_templates(self._connection, template_ids)
+            self._note("remove")
+        self._forget_caches()
+
+    def rename(self, old: str, new: str) -> None:
+        """Give a subject another name. Raises SubjectMissing, and SubjectExists for a name that is taken."""
+        name = subject_name(new)
+        with self._writing():
+            known = self._subject_id(old)
+            if reading.subject_id(self._connection, name) is not None:
+                raise SubjectExists(
+                    f"{self.directory}: somebody is enrolled as {name!r} already",
+                    hint="if both are one person: arcface gallery merge",
+                )
+            writing.rename(self._connection, known, name)
+            self._note("rename")
+
+    def merge(self, sources: Sequence[str], into: str) -> int:
+        """Give the templates of some subjects to another; how many there were. Raises SubjectMissing."""
+        with self._writing():
+            target = self._subject_id(into)
+            owners = [self._subject_id(name) for name in sources]
+            ids = [i for owner in owners if owner != target for i in self._ids_of(owner)]
+            for template_id in ids:
+                writing.relabel(self._connection, template_id, target)
+            if ids:
+                self._note("relabel")
+        return len(ids)
+
+    def relabel(self, moves: Sequence[tuple[int, str]], paths: Sequence[tuple[int, bytes]] = ()) -> None:
+        """Give templates to other subjects, made if need be, and note where photographs lie now."""
+        created = _timestamp(datetime.now(UTC))
+        with self._writing():
+            for template_id, path in paths:
+                writing.move(self._connection, template_id, path)
+            for template_id, subject in moves:
+                owner = writing.subject_id(self._connection, subject_name(subject), created)
+                writing.relabel(self._connection, template_id, owner)
+            if moves or paths:
+                self._note("relabel" if moves else "rename", created)
+
+    def reembed(
+        self,
+        features: Mapping[int, NDArray[np.float32]],
+        fingerprint: ModelFingerprint,
+        model: str | None,
+        seen: int,
+    ) -> None:
+        """Replace every feature by one of another model, in one transaction; templates without one go.
+
+        seen: the generation that the features were made from. Raises GalleryLocked when it has passed.
+        """
+        with self._writing():
+            if reading.generation(self._connection, self._path) != seen:
+                raise GalleryLocked(f"{self.directory}: was changed meanwhile", hint="run this again")
+            ids = [row[0] for row in self._connection.execute("SELECT id FROM templates").fetchall()]
+            writing.remove_templates(self._connection, [i for i in ids if i not in features])
+            for template_id, feature in features.items():
+                writing.put_feature(self._connection, template_id, feature.astype("<f4").tobytes())
+            named = {} if model is None else {"model": model}
+            writing.put_meta(self._connection, _model_meta(fingerprint) | named)
+            self._note("reembed")
+        self._meta = reading.meta(self._connection, self._path)
+        self.fingerprint = fingerprint
+        self._forget_caches()
+
+    def compact(self) -> None:
+        """Give back the space of what was removed, and delete the caches, which are made again."""
+        self._forget_caches()
+        moving.compact(self._connection, self._path)
+
+    def export(self, target: Path) -> None:
+        """Write all of it, as of one moment, into one new file. Others may go on using the gallery."""
+        moving.export(self._connection, self._path, target)
+
+    def empty_log(self) -> bool:
+        """Leave nothing in the write-ahead log; False while another process reads from it."""
+        return moving.empty_log(self._connection, self._path)
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        """One transaction, with a note of who holds the lock."""
+        with (
+            database.translated(self._path, writing=True),
+            database.transaction(self._connection),
+            writer_note.left_in(self.directory),
+        ):
+            yield
+
+    def _note(self, kind: str, created: str | None = None) -> None:
+        database.note_change(
+            self._connection, kind, _timestamp(datetime.now(UTC)) if created is None else created
+        )
+
+    def _forget_caches(self) -> None:
+        try:
+            cache.forget(self.directory)
+        except OSError as error:
+            raise OutputError(
+                f"{self.directory / cache.FOLDER}: can't be deleted: {error.strerror}",
+                hint="delete this folder: it may hold vectors of people who were removed",
+            ) from error
+
+    def _subject_id(self, name: str) -> int:
+        known = reading.subject_id(self._connection, subject_name(name))
+        if known is None:
+            raise SubjectMissing(f"{self.directory}: nobody is enrolled as {name!r}")
+        return known
+
+    def _ids_of(self, owner: int) -> list[int]:
+        rows = self._connection.execute("SELECT id FROM templates WHERE subject_id = ? ORDER BY id", (owner,))
+        return [template_id for (template_id,) in rows.fetchall()]
 
     def _check_dimensions(self, entries: Sequence[NewTemplate]) -> None:
         dimension = self.fingerprint.dimension
@@ -233,87 +451,33 @@ class Gallery:
             if entry.feature.shape != (dimension,):
                 raise ValueError(f"this gallery holds features ({dimension},), not {entry.feature.shape}")
 
-    def _add_one(self, entry: NewTemplate, created: str) -> AddResult:
-        same_face = [
-            (template_id, subject)
-            for template_id, subject, box in reading.faces_of(
-                self._connection, self._path, entry.content_sha256
-            )
-            if _overlap(box, entry.face.box) >= SAME_FACE_OVERLAP
-        ]
-        for template_id, subject in same_face:
-            if subject == entry.subject:
-                return Duplicate(template_id)
-        for template_id, subject in same_face:
-            return EnrolledElsewhere(subject, template_id)
-        return Added(self._insert(entry, created))
-
-    def _insert(self, entry: NewTemplate, created: str) -> int:
-        row = (
-            self._subject_id(entry.subject, created),
-            entry.feature.astype("<f4").tobytes(),
-            entry.source_path,
-            entry.content_sha256,
-            entry.face.index,
-            *map(float, entry.face.box.as_tuple()),
-            entry.face.points.array.astype("<f4").tobytes(),
-            float(entry.face.detection_score),
-            entry.detector,
-            entry.image_width,
-            entry.image_height,
-            created,
-        )
-        cursor = self._connection.execute(
-            "INSERT INTO templates (subject_id, feature, source_path, content_sha256, face_index, "
-            "x_min, y_min, x_max, y_max, landmarks, detection_score, detector, "
-            "image_width, image_height, created) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            row,
-        )
-        return _row_id(cursor)
-
-    def _subject_id(self, name: str, created: str) -> int:
-        known = reading.subject_id(self._connection, name)
-        if known is not None:
-            return known
-        return _row_id(
-            self._connection.execute("INSERT INTO subjects (name, created) VALUES (?, ?)", (name, created))
-        )
-
-
-def _row_id(cursor: sqlite3.Cursor) -> int:
-    if cursor.lastrowid is None:
-        raise RuntimeError("SQLite gave no row id for an INSERT")
-    return cursor.lastrowid
-
-
-def _overlap(a: BoundingBox, b: BoundingBox) -> float:
-    """Intersection over union, 0 to 1; equal boxes overlap wholly even when they have no area."""
-    if a == b:
-        return 1.0
-    width = min(a.x_max, b.x_max) - max(a.x_min, b.x_min)
-    height = min(a.y_max, b.y_max) - max(a.y_min, b.y_min)
-    if width <= 0.0 or height <= 0.0:
-        return 0.0
-    return width * height / (a.area + b.area - width * height)
-
 
 def _timestamp(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _first_meta(fingerprint: ModelFingerprint, model: str | None, detector: str | None) -> dict[str, str]:
-    meta = {
+def _first_meta(
+    fingerprint: ModelFingerprint, model: str | None, detector: str | None, *, keep_crops: bool
+) -> dict[str, str]:
+    meta = _model_meta(fingerprint) | {
+        "gallery_id": secrets.token_hex(16),
+        "crops": "kept" if keep_crops else "none",
+        "created": _timestamp(datetime.now(UTC)),
+        "arcface_version": __version__,
+    }
+    names = {"model": model, "detector": detector}
+    meta |= {key: name for key, name in names.items() if name is not None}
+    return meta | {checksums.META_KEY: checksums.of_meta(meta)}
+
+
+def _model_meta(fingerprint: ModelFingerprint) -> dict[str, str]:
+    return {
         "recogniser_sha256": fingerprint.recogniser_sha256,
         "preprocessing": fingerprint.preprocessing,
         "alignment": fingerprint.alignment,
         "dimension": str(fingerprint.dimension),
         "flip": str(int(fingerprint.flip)),
-        "generation": "0",
-        "created": _timestamp(datetime.now(UTC)),
-        "arcface_version": __version__,
     }
-    names = {"model": model, "detector": detector}
-    return meta | {key: name for key, name in names.items() if name is not None}
 
 
 def _make_folder(directory: Path) -> None:

@@ -359,7 +359,7 @@ def test_a_writer_that_holds_the_lock_too_long_is_named(gallery: Gallery) -> Non
     with Gallery.open(gallery.directory, writable=True, timeout=0.05) as second:
         holder = sqlite3.connect(gallery.directory / FILE_NAME, isolation_level=None)
         holder.execute("BEGIN IMMEDIATE")
-        with pytest.raises(GalleryLocked, match="another process is writing"):
+        with pytest.raises(GalleryLocked, match="another program is writing"):
             second.add([entry()])
         assert second.stats().templates == 0  # reading goes on
         holder.execute("ROLLBACK")

@@ -1,0 +1,322 @@
+"""Vectors beside the database, ready to be mapped into memory: a copy that can be deleted at any time.
+
+The database is the truth. A cache names the gallery, the generation and the generation's token that it was
+made from, and carries checksums of all it holds; what does not fit is not used. See docs/gallery-format.md.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import mmap
+import os
+import secrets
+import time
+import zlib
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from arcface_cli.gallery.vectors import StoredVectors, VectorType
+
+FOLDER = "index"
+VERSION = 1
+
+ROW = np.dtype([("id", "<i8"), ("subject", "<i8"), ("sum", "<u8"), ("scale", "<f4")])
+"""What stands beside each vector: its template, its subject, the sum of its words, its scale (int8)."""
+
+_CHECKED_AT_ONCE = 16 * 1024 * 1024  # bytes of vectors
+_TRIES = 3
+_LOCK_TIMEOUT = 60.0  # seconds: another process may be making the same cache
+_LOCK_PAUSE = 0.02
+
+
+class CacheError(Exception):
+    """The cache is missing, of something else, or damaged; why is said in the message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What a cache says of itself. rows_crc: CRC-32 of the `count` rows."""
+
+    version: int
+    gallery_id: str
+    fingerprint: str
+    dimension: int
+    count: int
+    generation: int
+    token: str
+    vectors: str
+    rows: str
+    rows_crc: int
+
+    def written(self) -> bytes:
+        """One line of JSON and one with its CRC-32."""
+        text = json.dumps(asdict(self)).encode()
+        return text + f"\n{zlib.crc32(text):08x}\n".encode()
+
+    @classmethod
+    def read(cls, data: bytes) -> Head:
+        """Raises CacheError for anything that `written` did not write."""
+        text, _, check = data.partition(b"\n")
+        if check != f"{zlib.crc32(text):08x}\n".encode():
+            raise CacheError("its head is damaged")
+        try:
+            return cls(**json.loads(text))
+        except (ValueError, TypeError) as error:
+            raise CacheError("its head is of another version") from error
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CachedVectors:
+    """A cache that was read and found sound. rows: (N,) `ROW`."""
+
+    head: Head
+    rows: NDArray[np.void]
+    vectors: StoredVectors
+
+
+class VectorCache:
+    """The cache of one gallery in one vector type."""
+
+    def __init__(
+        self, gallery: Path, kind: VectorType, gallery_id: str, fingerprint: str, dimension: int
+    ) -> None:
+        self._folder = gallery / FOLDER
+        self._kind = kind
+        self._gallery_id = gallery_id
+        self._fingerprint = fingerprint
+        self._dimension = dimension
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is one, sound or not."""
+        return self._head_path.exists()
+
+    def load(self) -> CachedVectors:
+        """Map the vectors and check them against their checksums. Raises CacheError."""
+        for _ in range(_TRIES):
+            try:
+                return self._load(self.head())
+            except FileNotFoundError:
+                continue  # replaced between two looks: look again
+            except OSError as error:
+                raise CacheError(f"can't be read: {error.strerror}") from error
+        raise CacheError("its files are missing")
+
+    def head(self) -> Head:
+        """What the cache says of itself, if it is one of this gallery. Raises CacheError."""
+        try:
+            head = Head.read(self._head_path.read_bytes())
+        except FileNotFoundError:
+            raise CacheError("there is none") from None
+        except OSError as error:
+            raise CacheError(f"can't be read: {error.strerror}") from error
+        ours = (VERSION, self._gallery_id, self._fingerprint, self._dimension)
+        if (head.version, head.gallery_id, head.fingerprint, head.dimension) != ours:
+            raise CacheError("it is of another gallery, model or version")
+        return head
+
+    def _load(self, head: Head) -> CachedVectors:
+        data = (self._folder / head.rows).read_bytes()[: head.count * ROW.itemsize]
+        if len(data) != head.count * ROW.itemsize or zlib.crc32(data) != head.rows_crc:
+            raise CacheError("its rows are damaged")
+        rows: NDArray[np.void] = np.frombuffer(data, dtype=ROW)
+        codes = self._mapped(self._folder / head.vectors, head.count)
+        if not _sums_hold(codes, rows["sum"]):
+            raise CacheError("a vector differs from its checksum")
+        return CachedVectors(head, rows, self._vectors(codes, rows))
+
+    def _mapped(self, path: Path, count: int) -> NDArray[np.generic]:
+        dtype = self._kind.dtype
+        size = count * self._dimension * dtype.itemsize
+        with path.open("rb") as file:
+            if os.fstat(file.fileno()).st_size < size:
+                raise CacheError("vectors are missing")
+            if size == 0:
+                return np.empty((0, self._dimension), dtype=dtype)
+            mapped = mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ)
+        if hasattr(mmap, "MADV_SEQUENTIAL"):
+            mapped.madvise(mmap.MADV_SEQUENTIAL)
+        return np.frombuffer(mapped, dtype=dtype).reshape(count, self._dimension)
+
+    def _vectors(self, codes: NDArray[np.generic], rows: NDArray[np.void]) -> StoredVectors:
+        scales = np.ascontiguousarray(rows["scale"]) if self._kind is VectorType.INT8 else None
+        return StoredVectors(codes, scales)
+
+    # --- writing: always under `locked` ---------------------------------------------------------
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Be the only one who changes caches of this gallery. Raises OSError where that can't be."""
+        self._folder.mkdir(mode=0o700, exist_ok=True)
+        descriptor = os.open(self._folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            _wait_for(descriptor)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def make(
+        self,
+        blocks: Iterator[tuple[NDArray[np.int64], NDArray[np.int64], StoredVectors]],
+        generation: int,
+        token: str,
+    ) -> None:
+        """Write anew from (ids, subject ids, vectors) blocks. Until its head is there, the old one stands."""
+        stem = f"{self._kind}-{secrets.token_hex(4)}"
+        names = (f"{stem}.vectors", f"{stem}.rows")
+        try:
+            count, crc = self._append(names, 0, 0, blocks)
+        except BaseException:
+            for name in names:
+                (self._folder / name).unlink(missing_ok=True)
+            raise
+        self._publish(self._head(count, generation, token, names, crc))
+
+    def extend(
+        self,
+        head: Head,
+        blocks: Iterator[tuple[NDArray[np.int64], NDArray[np.int64], StoredVectors]],
+        generation: int,
+        token: str,
+    ) -> None:
+        """Add vectors behind those that are there; what a killed process left behind them is written over."""
+        names = (head.vectors, head.rows)
+        count, crc = self._append(names, head.count, head.rows_crc, blocks)
+        self._publish(self._head(count, generation, token, names, crc))
+
+    def relabel(
+        self, cached: CachedVectors, subjects: NDArray[np.int64], generation: int, token: str
+    ) -> None:
+        """Give the templates other subjects, (N,); the vectors stay as they are."""
+        rows = cached.rows.copy()
+        rows["subject"] = subjects
+        name = f"{self._kind}-{secrets.token_hex(4)}.rows"
+        data = rows.tobytes()
+        with _create(self._folder / name) as descriptor:
+            _write_at(descriptor, data, 0)
+        names = (cached.head.vectors, name)
+        self._publish(self._head(len(rows), generation, token, names, zlib.crc32(data)))
+
+    def _append(
+        self,
+        names: tuple[str, str],
+        count: int,
+        crc: int,
+        blocks: Iterator[tuple[NDArray[np.int64], NDArray[np.int64], StoredVectors]],
+    ) -> tuple[int, int]:
+        """Write blocks behind `count` vectors; the new count and the CRC-32 of all rows."""
+        row_size = self._dimension * self._kind.dtype.itemsize
+        with _create(self._folder / names[0]) as vectors_file, _create(self._folder / names[1]) as rows_file:
+            for ids, subjects, vectors in blocks:
+                rows = np.zeros(len(ids), dtype=ROW)
+                rows["id"], rows["subject"], rows["sum"] = ids, subjects, _word_sums(vectors.codes)
+                rows["scale"] = 1.0 if vectors.scales is None else vectors.scales
+                _write_at(vectors_file, np.ascontiguousarray(vectors.codes).tobytes(), count * row_size)
+                _write_at(rows_file, rows.tobytes(), count * ROW.itemsize)
+                crc = zlib.crc32(rows.tobytes(), crc)
+                count += len(ids)
+        return count, crc
+
+    def _head(self, count: int, generation: int, token: str, names: tuple[str, str], crc: int) -> Head:
+        known = (VERSION, self._gallery_id, self._fingerprint, self._dimension)
+        return Head(*known, count, generation, token, *names, crc)
+
+    def _publish(self, head: Head) -> None:
+        """Replace the head in one step, then drop the files that no head names any more."""
+        temporary = self._head_path.with_suffix(".new")
+        temporary.unlink(missing_ok=True)
+        with _create(temporary) as descriptor:
+            _write_at(descriptor, head.written(), 0)
+        temporary.replace(self._head_path)
+        for path in self._folder.glob(f"{self._kind}-*"):
+            if path.name not in (head.vectors, head.rows):
+                path.unlink(missing_ok=True)
+
+    @property
+    def _head_path(self) -> Path:
+        return self._folder / f"{self._kind}.head"
+
+
+def forget(gallery: Path) -> None:
+    """Delete every cache of a gallery. Raises OSError where that can't be.
+
+    A search that goes on meanwhile in another process keeps the files it has open until it ends.
+    """
+    folder = gallery / FOLDER
+    if not folder.is_dir():
+        return
+    descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        _wait_for(descriptor)
+        for path in sorted(folder.iterdir()):
+            if path.name != "lock":
+                path.unlink()
+    finally:
+        os.close(descriptor)
+
+
+def size_of(gallery: Path) -> int:
+    """Bytes of all caches of a gallery."""
+    folder = gallery / FOLDER
+    return sum(path.stat().st_size for path in folder.iterdir()) if folder.is_dir() else 0
+
+
+def _wait_for(descriptor: int) -> None:
+    deadline = time.monotonic() + _LOCK_TIMEOUT
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(_LOCK_PAUSE)
+
+
+@contextlib.contextmanager
+def _create(path: Path) -> Iterator[int]:
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _write_at(descriptor: int, data: bytes, offset: int) -> None:
+    view = memoryview(data)
+    while view:
+        written = os.pwrite(descriptor, view, offset)
+        view, offset = view[written:], offset + written
+
+
+def _word_sums(codes: NDArray[np.generic]) -> NDArray[np.uint64]:
+    """(N,) sum modulo 2^64 of each row's bytes, read as 64-bit words where they are a whole number of those.
+
+    Any flipped bit changes it, and so does a missing or a zeroed page; adding is as fast as reading.
+    """
+    row_size = codes.shape[1] * codes.dtype.itemsize
+    word = np.uint64 if row_size % 8 == 0 else np.uint8
+    words = np.ascontiguousarray(codes).view(word)
+    sums: NDArray[np.uint64] = words.sum(axis=1, dtype=np.uint64)
+    return sums
+
+
+def _sums_hold(codes: NDArray[np.generic], sums: NDArray[np.uint64]) -> bool:
+    """Whether every vector has its sum; two threads, so that one waits for the disk while the other adds."""
+    row_size = max(1, codes.shape[1] * codes.dtype.itemsize)
+    step = max(1, _CHECKED_AT_ONCE // row_size)
+    starts = range(0, len(codes), step)
+
+    def holds(start: int) -> bool:
+        part = slice(start, start + step)
+        return bool(np.array_equal(_word_sums(codes[part]), sums[part]))
+
+    with ThreadPoolExecutor(2, thread_name_prefix="checksum") as pool:
+        return all(pool.map(holds, starts))

@@ -1,0 +1,201 @@
+"""`gallery check`: everything that can be wrong with a gallery, found and named, with a way to mend it."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from arcface_cli.errors import GalleryDamaged
+from arcface_cli.gallery import checksums, database, places, reading, snapshots, writer_note
+from arcface_cli.gallery.cache import FOLDER
+from arcface_cli.gallery.entries import has_unit_length
+from arcface_cli.gallery.vectors import VectorType
+
+RESTORE = "restore the gallery from a backup, or enroll the photographs again into a new one with -g"
+_TOLD = 1000  # problems of one kind: after these, the file is beyond mending row by row
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that is wrong.
+
+    code: stable word for scripts.  where: file, template or subject.  problem: what.  mend: what to do.
+    template_id: the template that it concerns, if one.
+    """
+
+    code: str
+    where: str
+    problem: str
+    mend: str
+    template_id: int | None = None
+
+
+def folder_findings(directory: Path, file_name: str) -> Iterator[Finding]:
+    """What is wrong around the database: who may read it, what was left behind, where it lies."""
+    for path in (directory, *sorted(directory.iterdir())):
+        open_to = stat.S_IMODE(path.stat().st_mode) & 0o077
+        if open_to and (path == directory or path.name.startswith(file_name)):
+            yield Finding(
+                "readable_by_others",
+                str(path),
+                f"others may read or write it (mode {stat.S_IMODE(path.stat().st_mode):o})",
+                f"chmod go= '{path}'",
+            )
+        if path.name.startswith(database.TEMPORARY_PREFIX):
+            yield Finding("leftover", str(path), "was left by a process that was killed", f"rm -r '{path}'")
+    writer = writer_note.read(directory)
+    if writer is not None and writer.is_gone:
+        note = directory / writer_note.FILE_NAME
+        yield Finding(
+            "stale_note",
+            str(note),
+            f"names {writer.described}, which has ended",
+            "the next writer replaces it",
+        )
+    system = places.network_file_system(directory)
+    if system is not None:
+        yield Finding("network", str(directory), places.warning(directory, system), "move it to a local disk")
+
+
+def findings(moment: snapshots.Moment) -> Iterator[Finding]:
+    """What is wrong inside: pages, references, every row against its checksum, and the caches."""
+    yield from _pages(moment.connection, moment.path)
+    yield from _references(moment.connection)
+    yield from _subjects(moment.connection, moment.path)
+    yield from _templates(moment.connection, moment.path)
+    yield from _features(moment)
+    yield from _crops(moment.connection)
+    yield from _history(moment.connection)
+    yield from _caches(moment)
+
+
+def _pages(connection: sqlite3.Connection, path: Path) -> Iterator[Finding]:
+    for (text,) in connection.execute(f"PRAGMA integrity_check({_TOLD})"):
+        if text != "ok":
+            yield Finding("page", str(path), " ".join(str(text).split()), RESTORE)
+
+
+def _references(connection: sqlite3.Connection) -> Iterator[Finding]:
+    for table, row, parent, _ in connection.execute("PRAGMA foreign_key_check").fetchall():
+        mend = _remove(row) if table == "templates" else "arcface gallery compact"
+        yield Finding("reference", f"{table} {row}", f"its row in {parent} is missing", mend, row)
+
+
+def _subjects(connection: sqlite3.Connection, path: Path) -> Iterator[Finding]:
+    rows = connection.execute(
+        "SELECT id, name, created, checksum, (SELECT count(*) FROM templates WHERE subject_id = subjects.id) "
+        "FROM subjects ORDER BY id"
+    )
+    for subject_id, name, created, checksum, templates in rows:
+        where = f"subject {subject_id} ({name!a})"
+        if not _holds(checksums.of_subject, checksum, subject_id, name, created) or not _is_name(name, path):
+            yield Finding(
+                "subject",
+                where,
+                "its name or time differs from its checksum",
+                "arcface gallery rename, or restore",
+            )
+        if not templates:
+            yield Finding("subject", where, "has no template", "arcface gallery remove NAME")
+
+
+def _is_name(name: object, path: Path) -> bool:
+    try:
+        reading.known_name(name, path)
+    except GalleryDamaged:
+        return False
+    return True
+
+
+def _templates(connection: sqlite3.Connection, path: Path) -> Iterator[Finding]:
+    for row in connection.execute(f"SELECT {reading.TEMPLATE_COLUMNS} FROM templates t ORDER BY t.id"):
+        try:
+            reading.check_template(row, path)
+        except GalleryDamaged:
+            source = os.fsdecode(row[2]) if isinstance(row[2], bytes) else "?"
+            yield Finding(
+                "template",
+                f"template {row[0]}",
+                f"its provenance differs from its checksum (from {source!a})",
+                _remove(row[0]),
+                row[0],
+            )
+
+
+def _features(moment: snapshots.Moment) -> Iterator[Finding]:
+    size = 4 * moment.fingerprint.dimension
+    rows = moment.connection.execute(
+        "SELECT t.id, f.feature, f.checksum FROM templates t LEFT JOIN features f ON f.template_id = t.id"
+    )
+    for template_id, feature, checksum in rows:
+        problem = _feature_problem(template_id, feature, checksum, size)
+        if problem is not None:
+            yield Finding("feature", f"template {template_id}", problem, _remove(template_id), template_id)
+
+
+def _feature_problem(template_id: int, feature: Any, checksum: Any, size: int) -> str | None:
+    if feature is None:
+        return "its feature is missing"
+    if not isinstance(feature, bytes) or len(feature) != size:
+        return f"its feature is not {size // 4} float32 numbers"
+    if checksums.of_blob(template_id, feature) != checksum:
+        return "its feature differs from its checksum"
+    if not has_unit_length(np.frombuffer(feature, "<f4")[np.newaxis])[0]:
+        return "its feature has no unit length"
+    return None
+
+
+def _crops(connection: sqlite3.Connection) -> Iterator[Finding]:
+    for template_id, png, checksum in connection.execute("SELECT template_id, png, checksum FROM crops"):
+        if not _holds(checksums.of_blob, checksum, template_id, png):
+            yield Finding(
+                "crop",
+                f"template {template_id}",
+                "its crop differs from its checksum",
+                _remove(template_id),
+                template_id,
+            )
+
+
+def _history(connection: sqlite3.Connection) -> Iterator[Finding]:
+    first, last, count = connection.execute(
+        "SELECT min(generation), max(generation), count(*) FROM changes"
+    ).fetchone()
+    if count == 0 or last - first + 1 != count:
+        yield Finding("history", "table changes", "generations are missing", RESTORE)
+    for table in ("subjects", "templates"):
+        (highest,) = connection.execute(f"SELECT coalesce(max(id), 0) FROM {table}").fetchone()
+        row = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = ?", (table,)).fetchone()
+        if highest > (0 if row is None else row[0]):
+            yield Finding("history", f"table {table}", "a number could be given out twice", RESTORE)
+
+
+def _caches(moment: snapshots.Moment) -> Iterator[Finding]:
+    for kind in VectorType:
+        try:
+            problem = snapshots.cache_problem(moment, kind)
+        except GalleryDamaged:  # the database is told of above
+            problem = None
+        if problem is not None:
+            where = moment.path.parent / FOLDER
+            yield Finding(
+                "cache", f"{where} ({kind})", problem, f"rm -r '{where}': it is made again when needed"
+            )
+
+
+def _holds(function: Any, checksum: object, *values: Any) -> bool:
+    try:
+        return bool(function(*values) == checksum)
+    except (TypeError, AttributeError, UnicodeError):  # a value of another type than was written
+        return False
+
+
+def _remove(template_id: object) -> str:
+    return f"arcface gallery remove --template {template_id}, then enroll its photograph again"

@@ -1,0 +1,183 @@
+"""A gallery as it stands at one moment: from the database, or from a cache that provably holds the same."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from arcface_cli.faces import ModelFingerprint
+from arcface_cli.gallery import database, reading
+from arcface_cli.gallery.cache import CachedVectors, CacheError, VectorCache
+from arcface_cli.gallery.entries import Snapshot
+from arcface_cli.gallery.schema import REWRITING_KINDS
+from arcface_cli.gallery.vectors import StoredVectors, VectorType, stored_as
+
+CACHED_FROM = 20_000
+"""Templates from which vectors are kept ready beside the database; fewer are read from it in 0.2 s."""
+
+
+class CacheNewerError(Exception):
+    """Somebody has changed the gallery since our moment: look again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """An open gallery inside one read transaction."""
+
+    connection: sqlite3.Connection
+    path: Path
+    fingerprint: ModelFingerprint
+    gallery_id: str
+
+    def cache(self, kind: VectorType) -> VectorCache:
+        """The cache of this gallery in one type, there or not."""
+        return VectorCache(
+            self.path.parent, kind, self.gallery_id, self.fingerprint.canonical, self.fingerprint.dimension
+        )
+
+
+def take(moment: Moment, kind: VectorType, cached_from: int = CACHED_FROM) -> Snapshot:
+    """Every template with its subject. Raises GalleryDamaged naming the broken row, CacheNewerError."""
+    (count,) = moment.connection.execute("SELECT count(*) FROM templates").fetchone()
+    cached = _cached(moment, kind) if count >= cached_from else None
+    if cached is None:
+        ids, owners, vectors = _from_database(moment, kind, count)
+    else:
+        ids, owners = np.ascontiguousarray(cached.rows["id"]), np.ascontiguousarray(cached.rows["subject"])
+        vectors = cached.vectors
+    if len(ids) != count:
+        raise database.damaged(moment.path, f"it counts {count} templates and shows {len(ids)}")
+    subject_ids, names = reading.subject_table(moment.connection, moment.path)
+    return Snapshot(
+        template_ids=ids,
+        vectors=vectors,
+        subject_rows=reading.subject_rows(owners, subject_ids, ids, moment.path),
+        subjects=names,
+        fingerprint=moment.fingerprint,
+        generation=reading.generation(moment.connection, moment.path),
+    )
+
+
+def _from_database(
+    moment: Moment, kind: VectorType, count: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64], StoredVectors]:
+    dimension = moment.fingerprint.dimension
+    ids, owners = np.empty(count, dtype=np.int64), np.empty(count, dtype=np.int64)
+    codes = np.empty((count, dimension), dtype=kind.dtype)
+    scales = np.empty(count, dtype=np.float32) if kind is VectorType.INT8 else None
+    start = 0
+    for block in reading.blocks(moment.connection, moment.path, dimension):
+        part = slice(start, start + len(block.ids))
+        vectors = stored_as(kind, block.features)
+        ids[part], owners[part], codes[part] = block.ids, block.subject_ids, vectors.codes
+        if scales is not None and vectors.scales is not None:
+            scales[part] = vectors.scales
+        start += len(block.ids)
+    return ids[:start], owners[:start], StoredVectors(codes, scales)
+
+
+def _cached(moment: Moment, kind: VectorType) -> CachedVectors | None:
+    """A cache brought up to date; None where there can't be one: a read-only folder, a full disk."""
+    cache = moment.cache(kind)
+    cached = _loaded(cache)
+    if cached is not None and _is_current(moment, cached):
+        return cached
+    try:
+        with cache.locked():
+            return _renewed(moment, kind, cache)
+    except OSError:
+        return None
+
+
+def _loaded(cache: VectorCache) -> CachedVectors | None:
+    """The cache if it is sound; one that is not is made anew, so why it is not matters to `check` alone."""
+    try:
+        return cache.load()
+    except CacheError:
+        return None
+
+
+def _is_current(moment: Moment, cached: CachedVectors) -> bool:
+    return (cached.head.generation, cached.head.token) == reading.last_change(moment.connection, moment.path)
+
+
+def _renewed(moment: Moment, kind: VectorType, cache: VectorCache) -> CachedVectors:
+    """The cache after appending, relabelling or making it anew, whichever is the least that will do."""
+    generation, token = reading.last_change(moment.connection, moment.path)
+    cached = _loaded(cache)
+    if cached is not None and _is_current(moment, cached):
+        return cached  # another process was faster
+    if cached is not None and cached.head.generation > generation:
+        raise CacheNewerError
+    if cached is None or not _extend(moment, kind, cache, cached):
+        cache.make(_encoded(moment, kind, 0), generation, token)
+    try:
+        return cache.load()
+    except CacheError as error:  # what was just written does not read back: the disk is to blame
+        raise OSError(f"the cache can't be read back: {error}") from error
+
+
+def _extend(moment: Moment, kind: VectorType, cache: VectorCache, cached: CachedVectors) -> bool:
+    """Bring a cache of an earlier generation up to date; False when its vectors are of no use."""
+    kinds = reading.kinds_since(moment.connection, cached.head.generation, cached.head.token)
+    if kinds is None or kinds.intersection(REWRITING_KINDS):
+        return False
+    generation, token = reading.last_change(moment.connection, moment.path)
+    last = int(cached.rows["id"][-1]) if len(cached.rows) else 0
+    if "relabel" in kinds:
+        ids, owners = reading.owners(moment.connection)
+        old = ids <= last
+        if not np.array_equal(ids[old], cached.rows["id"]):
+            return False
+        cache.relabel(cached, owners[old], cached.head.generation, cached.head.token)
+        cached = cache.load()
+    cache.extend(cached.head, _encoded(moment, kind, last), generation, token)
+    return True
+
+
+def _encoded(
+    moment: Moment, kind: VectorType, after: int
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], StoredVectors]]:
+    dimension = moment.fingerprint.dimension
+    for block in reading.blocks(moment.connection, moment.path, dimension, after=after):
+        yield block.ids, block.subject_ids, stored_as(kind, block.features)
+
+
+def cache_problem(moment: Moment, kind: VectorType) -> str | None:
+    """What is wrong with a cache, compared vector by vector with the database; None when nothing is.
+
+    One that is merely behind is sound as far as it goes. Raises GalleryDamaged for the database itself.
+    """
+    cache = moment.cache(kind)
+    if not cache.exists:
+        return None
+    try:
+        cached = cache.load()
+    except CacheError as error:
+        return str(error)
+    kinds = reading.kinds_since(moment.connection, cached.head.generation, cached.head.token)
+    if kinds is None:
+        return "it is of a state that this gallery never had"
+    if kinds.intersection((*REWRITING_KINDS, "relabel")):
+        return None  # it will be made anew before it is used
+    return None if _same_as_database(moment, kind, cached) else "a vector is not the database's"
+
+
+def _same_as_database(moment: Moment, kind: VectorType, cached: CachedVectors) -> bool:
+    start = 0
+    for ids, owners, vectors in _encoded(moment, kind, 0):
+        count = min(len(ids), len(cached.rows) - start)
+        part = slice(start, start + count)
+        rows = cached.rows[part]
+        same = np.array_equal(rows["id"], ids[:count]) and np.array_equal(rows["subject"], owners[:count])
+        if not same or not np.array_equal(cached.vectors.codes[part], vectors.codes[:count]):
+            return False
+        start += count
+        if start == len(cached.rows):
+            return True
+    return start == len(cached.rows)

@@ -1,0 +1,81 @@
+"""Feature vectors as they are kept for a search: float32, or rounded to float16 or int8 to read less."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class VectorType(StrEnum):
+    """How a component is stored. The value is the option's word and the cache file's name."""
+
+    FLOAT32 = "float32"
+    FLOAT16 = "float16"
+    INT8 = "int8"
+
+    @property
+    def dtype(self) -> np.dtype[np.generic]:
+        """Of the codes, little-endian."""
+        return np.dtype({"float32": "<f4", "float16": "<f2", "int8": "i1"}[self.value])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StoredVectors:
+    """(N, D) vectors in one of the types; `rows` gives them back as float32.
+
+    codes: (N, D).  scales: (N,) float32 for int8, where component j of row i is codes[i, j] * scales[i];
+    None otherwise.
+    """
+
+    codes: NDArray[np.generic]
+    scales: NDArray[np.float32] | None = None
+
+    def __post_init__(self) -> None:
+        if self.codes.ndim != 2 or self.codes.dtype not in {kind.dtype for kind in VectorType}:
+            raise ValueError(
+                f"vectors are (N, D) float32, float16 or int8, not {self.codes.dtype} {self.codes.shape}"
+            )
+        if (self.type is VectorType.INT8) != (self.scales is not None):
+            raise ValueError("int8 vectors need a scale a row, others have none")
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    @property
+    def type(self) -> VectorType:
+        """How they are stored."""
+        return VectorType(self.codes.dtype.name)
+
+    @property
+    def dimension(self) -> int:
+        """D."""
+        return int(self.codes.shape[1])
+
+    def rows(self, places: NDArray[np.int64] | slice) -> NDArray[np.float32]:
+        """The vectors at some places, (P, D) float32; a slice of float32 ones is a view."""
+        chosen = self.codes[places]
+        wide: NDArray[np.float32] = chosen.astype(np.float32, copy=False)
+        return wide if self.scales is None else wide * self.scales[places, np.newaxis]
+
+    def blocks(self, size: int) -> Iterator[tuple[int, NDArray[np.float32]]]:
+        """(first place, (up to size, D) float32) of one block after the other."""
+        for start in range(0, len(self), size):
+            yield start, self.rows(slice(start, start + size))
+
+
+def stored_as(kind: VectorType, features: NDArray[np.float32]) -> StoredVectors:
+    """(N, D) float32 in the form of `kind`. int8 rounds to 127 steps of each row's largest component."""
+    match kind:
+        case VectorType.FLOAT32:
+            return StoredVectors(features)
+        case VectorType.FLOAT16:
+            return StoredVectors(features.astype("<f2"))
+        case VectorType.INT8:
+            largest = np.abs(features).max(axis=1, initial=0.0)
+            scales = (np.where(largest > 0, largest, 1) / np.float32(127)).astype(np.float32)
+            codes = np.rint(features / scales[:, np.newaxis]).clip(-127, 127)
+            return StoredVectors(codes.astype(np.int8), scales)
