@@ -56,22 +56,10 @@ def enroll(
 
     Example: [bold]arcface enroll ./people/[/bold]
     """
-    from arcface_cli.cli import build
-    from arcface_cli.cli.batch import Batch, Target, open_sink
-    from arcface_cli.cli.galleries import enrolment
-    from arcface_cli.output import records
-
     if from_embeddings is not None:
         from arcface_cli.cli.stored import enroll_stored
 
         return enroll_stored(from_embeddings, context.params)
-    build.require_runtime()
-    settings = build.settings_from(context.params).values
-    photos = build.people(context.params)
-    work = Batch(settings, fail_fast, verbose, build.counter(context.params))
-    with open_sink(Target("enroll", settings, output)) as sink:
-        shop = build.workshop("enroll", settings, photos, recognise=True, faces="one", verbosity=verbose)
-        with enrolment(settings, shop, dry_run=dry_run) as results:
-            work.run(sink, results, lambda *result: records.enrolled(shop.run, *result))
-    work.finish("enroll")
-    return work.tally.status()
+    from arcface_cli.cli.people import enroll_photographs
+
+    return enroll_photographs(context.params)

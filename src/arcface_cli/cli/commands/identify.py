@@ -54,23 +54,6 @@ def identify(
 
     Example: [bold]arcface identify photo.jpg[/bold]
     """
-    from arcface_cli.cli import build
-    from arcface_cli.cli.batch import Batch, Target, open_sink
-    from arcface_cli.cli.galleries import identification, known_people
-    from arcface_cli.output import records
+    from arcface_cli.cli.people import identify_photographs
 
-    build.require_runtime()
-    loaded = build.settings_from(context.params)
-    settings, photos = loaded.values, build.photos(context.params)
-    people, point = known_people(loaded)
-    work = Batch(settings, fail_fast, verbose, build.counter(context.params))
-    target = Target("identify", settings, output, status_only=exists)
-    keep = target.resume(photos, work) if resume else None
-    with open_sink(target, keep) as sink:
-        shop = build.workshop("identify", settings, photos, recognise=True, faces="all", verbosity=verbose)
-        results = identification(settings, people, shop, point)
-        work.run(
-            sink, results, lambda photo, seen: records.identified(shop.run, photo, seen, point, settings.top)
-        )
-    work.finish("identify")
-    return work.tally.status(exists=exists)
+    return identify_photographs(context.params)

@@ -1,0 +1,45 @@
+"""What `enroll` and `identify` do once their flags are read: build, run over the photographs, tell."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from arcface_cli.cli import build
+from arcface_cli.cli.batch import Batch, Target, open_sink
+from arcface_cli.cli.galleries import enrolment, identification, known_people
+from arcface_cli.output import records
+
+
+def enroll_photographs(params: dict[str, Any]) -> int:
+    """Enroll what the parameters of `enroll` name; return the exit status."""
+    build.require_runtime()
+    settings = build.settings_from(params).values
+    photos = build.people(params)
+    verbosity: int = params["verbose"]
+    work = Batch(settings, params["fail_fast"], verbosity, build.counter(params))
+    with open_sink(Target("enroll", settings, params["output"])) as sink:
+        shop = build.workshop("enroll", settings, photos, recognise=True, faces="one", verbosity=verbosity)
+        with enrolment(settings, shop, dry_run=params["dry_run"]) as results:
+            work.run(sink, results, lambda *result: records.enrolled(shop.run, *result))
+    work.finish("enroll")
+    return work.tally.status()
+
+
+def identify_photographs(params: dict[str, Any]) -> int:
+    """Identify who is on what the parameters of `identify` name; return the exit status."""
+    build.require_runtime()
+    loaded = build.settings_from(params)
+    settings, photos = loaded.values, build.photos(params)
+    people, point = known_people(loaded)
+    verbosity: int = params["verbose"]
+    work = Batch(settings, params["fail_fast"], verbosity, build.counter(params))
+    target = Target("identify", settings, params["output"], status_only=params["exists"])
+    keep = target.resume(photos, work) if params["resume"] else None
+    with open_sink(target, keep) as sink:
+        shop = build.workshop("identify", settings, photos, recognise=True, faces="all", verbosity=verbosity)
+        results = identification(settings, people, shop, point)
+        work.run(
+            sink, results, lambda photo, seen: records.identified(shop.run, photo, seen, point, settings.top)
+        )
+    work.finish("identify")
+    return work.tally.status(exists=params["exists"])
