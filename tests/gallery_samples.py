@@ -37,6 +37,7 @@ def entry(
     feature: NDArray[np.float32] | None = None,
     seen: DetectedFace | None = None,
     source_path: bytes = b"people/ada/1.jpg",
+    crop: bytes | None = None,
 ) -> NewTemplate:
     digest = hashlib.sha256(content.encode())
     return NewTemplate(
@@ -48,6 +49,7 @@ def entry(
         detector="scrfd_500m",
         image_width=640,
         image_height=480,
+        crop=crop,
     )
 
 

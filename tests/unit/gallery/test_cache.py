@@ -1,0 +1,203 @@
+"""Vectors kept beside the database: used only when they are provably the database's own."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from arcface_cli.gallery.cache import FOLDER
+from arcface_cli.gallery.entries import Snapshot
+from arcface_cli.gallery.store import FILE_NAME, Gallery
+from arcface_cli.gallery.vectors import VectorType
+from gallery_samples import FINGERPRINT, as_nobody, entry
+
+COUNT = 40
+
+
+@pytest.fixture(params=VectorType)
+def kind(request: pytest.FixtureRequest) -> VectorType:
+    return VectorType(request.param)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    with Gallery.create(tmp_path / "g", FINGERPRINT) as gallery:
+        gallery.add([entry(f"s{i % 7}", f"p{i}") for i in range(COUNT)])
+    return tmp_path / "g"
+
+
+def cached(folder: Path, kind: VectorType) -> Snapshot:
+    with Gallery.open(folder) as gallery:
+        return gallery.snapshot(kind, cached_from=0)
+
+
+def assert_same(folder: Path, kind: VectorType) -> None:
+    """What comes by way of the cache is what the database says."""
+    found = cached(folder, kind)
+    with Gallery.open(folder) as gallery:
+        truth = gallery.snapshot(kind, cached_from=10**9)
+    assert np.array_equal(found.template_ids, truth.template_ids)
+    assert np.array_equal(found.subject_rows, truth.subject_rows)
+    assert np.array_equal(found.vectors.codes, truth.vectors.codes)
+    assert np.array_equal(found.features, truth.features)
+    assert (found.subjects, found.generation) == (truth.subjects, truth.generation)
+
+
+def vectors_file(folder: Path) -> Path:
+    (path,) = (folder / FOLDER).glob("*.vectors")
+    return path
+
+
+def test_a_small_gallery_keeps_no_cache(folder: Path) -> None:
+    with Gallery.open(folder) as gallery:
+        gallery.snapshot()
+    assert not (folder / FOLDER).exists()
+
+
+def test_the_cache_gives_what_the_database_says(folder: Path, kind: VectorType) -> None:
+    assert_same(folder, kind)
+    first = vectors_file(folder).stat()
+    assert_same(folder, kind)
+    assert vectors_file(folder).stat().st_mtime_ns == first.st_mtime_ns
+    assert {path.stat().st_mode & 0o777 for path in (folder / FOLDER).iterdir()} == {0o600}
+
+
+def test_new_templates_are_appended_and_the_rest_is_not_written_again(folder: Path, kind: VectorType) -> None:
+    cached(folder, kind)
+    before = vectors_file(folder)
+    size, inode = before.stat().st_size, before.stat().st_ino
+    with Gallery.open(folder, writable=True) as gallery:
+        gallery.add([entry("new", f"q{i}") for i in range(5)])
+    assert_same(folder, kind)
+    after = vectors_file(folder).stat()
+    assert (after.st_ino, after.st_size) == (inode, size // COUNT * (COUNT + 5))
+
+
+def test_a_merge_changes_the_rows_and_leaves_the_vectors(folder: Path, kind: VectorType) -> None:
+    cached(folder, kind)
+    inode = vectors_file(folder).stat().st_ino
+    with Gallery.open(folder, writable=True) as gallery:
+        gallery.merge(["s1", "s2"], "s3")
+        gallery.add([entry("new", "q")])
+    assert_same(folder, kind)
+    assert vectors_file(folder).stat().st_ino == inode
+
+
+def test_a_rename_needs_no_change(folder: Path, kind: VectorType) -> None:
+    cached(folder, kind)
+    with Gallery.open(folder, writable=True) as gallery:
+        gallery.rename("s1", "ada")
+    assert_same(folder, kind)
+
+
+def test_a_removal_deletes_the_cache_at_once(folder: Path, kind: VectorType) -> None:
+    cached(folder, kind)
+    with Gallery.open(folder, writable=True) as gallery:
+        gallery.remove_templates([3, 4])
+    assert [path.name for path in (folder / FOLDER).iterdir()] == ["lock"]
+    assert_same(folder, kind)
+
+
+def test_a_replaced_photograph_is_not_found_in_the_cache(folder: Path, kind: VectorType) -> None:
+    cached(folder, kind)
+    with Gallery.open(folder, writable=True) as gallery:
+        gallery.add([entry("s0", "another")], replacing=[1])
+    assert_same(folder, kind)
+
+
+def test_a_restored_backup_with_the_same_generation_is_not_taken_for_the_other(tmp_path: Path) -> None:
+    with Gallery.create(tmp_path / "g", FINGERPRINT) as gallery:
+        gallery.add([entry("ada", "1")])
+        gallery.export(tmp_path / "backup")
+        gallery.add([entry("bob", "2")])
+    cached(tmp_path / "g", VectorType.FLOAT32)
+    shutil.copy(tmp_path / "backup", tmp_path / "g" / FILE_NAME)
+    with Gallery.open(tmp_path / "g", writable=True) as gallery:
+        gallery.add([entry("eve", "3")])  # as many changes, as many templates, another person
+    assert_same(tmp_path / "g", VectorType.FLOAT32)
+
+
+def test_a_cache_of_another_gallery_is_not_used(folder: Path, tmp_path: Path) -> None:
+    with Gallery.create(tmp_path / "other", FINGERPRINT) as gallery:
+        gallery.add([entry(f"x{i}", f"x{i}") for i in range(COUNT)])
+    cached(tmp_path / "other", VectorType.FLOAT32)
+    shutil.copytree(tmp_path / "other" / FOLDER, folder / FOLDER)
+    assert_same(folder, VectorType.FLOAT32)
+
+
+def flip(offset: int) -> Callable[[Path], None]:
+    def damage(path: Path) -> None:
+        data = bytearray(path.read_bytes())
+        data[offset % len(data)] ^= 4
+        path.write_bytes(data)
+
+    return damage
+
+
+DAMAGES: dict[str, Callable[[Path], None]] = {
+    "a flipped bit": flip(1234),
+    "a flipped last bit": flip(-1),
+    "zeros": lambda path: path.write_bytes(bytes(path.stat().st_size)) and None,
+    "half of it": lambda path: os.truncate(path, path.stat().st_size // 2),
+    "nothing": lambda path: os.truncate(path, 0),
+    "no file": Path.unlink,
+    "a folder": lambda path: (path.unlink(), path.mkdir())[1],
+}
+
+
+@pytest.mark.parametrize("suffix", ["vectors", "rows", "head"])
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_cache_is_never_believed(folder: Path, kind: VectorType, suffix: str, damage: str) -> None:
+    cached(folder, kind)
+    (path,) = (folder / FOLDER).glob(f"*.{suffix}")
+    DAMAGES[damage](path)
+    with Gallery.open(folder) as gallery:
+        told = [finding.code for finding in gallery.findings()]
+        assert told in (["cache"], []) if suffix == "head" and damage == "no file" else told == ["cache"]
+    assert_same(folder, kind)
+
+
+def test_any_flipped_bit_is_seen(folder: Path, kind: VectorType) -> None:
+    chance = random.Random(4)
+    for _ in range(30):
+        cached(folder, kind)
+        path = chance.choice(sorted((folder / FOLDER).glob("*.*")))
+        flip(chance.randrange(path.stat().st_size))(path)
+        assert_same(folder, kind)
+
+
+def test_where_the_folder_cannot_be_written_the_database_alone_answers(tmp_path: Path) -> None:
+    folder = Path(f"/tmp/arcface-cache-{os.getpid()}")  # pytest's own is closed to another user
+    try:
+        with Gallery.create(folder, FINGERPRINT) as gallery:
+            gallery.add([entry("ada", "1")])
+        (folder / FILE_NAME).chmod(0o444)
+        folder.chmod(0o555)
+
+        def task() -> None:
+            assert len(cached(folder, VectorType.FLOAT32)) == 1
+            assert not (folder / FOLDER).exists()
+
+        as_nobody(task)
+    finally:
+        folder.chmod(0o700)
+        shutil.rmtree(folder)
+
+
+def test_a_wrong_vector_with_a_right_checksum_is_found_by_check(folder: Path) -> None:
+    found = cached(folder, VectorType.FLOAT32)
+    with Gallery.open(folder, writable=True) as gallery:
+        moment = gallery._moment
+        cache = moment.cache(VectorType.FLOAT32)
+        head = cache.load().head
+        wrong = type(found.vectors)(np.ascontiguousarray(found.features[::-1]))
+        ids = found.template_ids
+        with cache.locked():
+            cache.make(iter([(ids, cache.load().rows["subject"], wrong)]), head.generation, head.token)
+        assert [finding.problem for finding in gallery.findings()] == ["a vector is not the database's"]
