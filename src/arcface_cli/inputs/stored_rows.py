@@ -165,14 +165,16 @@ def parquet_rows(path: Path, shown: str) -> Rows:
 
     number = 0
     try:
-        with path.open("rb") as stream, parquet.ParquetFile(stream) as file:
+        with path.open("rb") as stream, parquet.ParquetFile(stream, page_checksum_verification=True) as file:
             if not {"input", "feature"} <= set(file.schema_arrow.names):
                 raise UnreadableFeatures(f"{shown} has no columns input and feature, as arcface embed writes")
             for batch in file.iter_batches(batch_size=_PARQUET_ROWS):
                 for row in batch.to_pylist():
                     number += 1
                     yield f"{shown}, row {number}", _parquet_fields(row)
-    except (pyarrow.ArrowException, ValueError) as error:
+    except (pyarrow.ArrowException, ValueError, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise  # of the disk; without a number it is Arrow's own about the content
         reason = " ".join(str(error).split())[:200]
         raise UnreadableFeatures(f"{shown} is truncated or damaged after row {number}: {reason}") from error
 

@@ -44,7 +44,9 @@ class ParquetSink(Sink):
             )
         self._stream = stream
         texts = [field.name for field in self._schema if field.type == pyarrow.string()]
-        self._writer: Any = parquet.ParquetWriter(stream, self._schema, use_dictionary=texts)
+        self._writer: Any = parquet.ParquetWriter(
+            stream, self._schema, use_dictionary=texts, write_page_checksum=True
+        )
         self._rows: list[Row] = []
 
     def write(self, record: Record) -> None:
