@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from arcface_cli.runtime.devices import Device
     from arcface_cli.runtime.sessions import Session, SessionOptions
     from arcface_cli.weights.catalogue import DetectorEntry, RecogniserEntry
-    from arcface_cli.weights.store import InstalledDetector, ResolvedModel, WeightStore
+    from arcface_cli.weights.store import InstalledDetector, InstalledRecogniser, ResolvedModel, WeightStore
 
 
 def settings_from(params: dict[str, Any]) -> LoadedSettings:
@@ -179,6 +180,8 @@ def workshop(
         gates=quality_gates(settings, enrolling=command == "enroll"),
         pooled=choice.device.cuda_index is not None,
     )
+    gc.freeze()  # what was loaded stays, so it needn't be looked through again and again
+    gc.enable()
     name = None if model is None else model.name
     run = Run(command, __version__, name, found.entry.name, str(choice.device), settings.precision)
     return Workshop(stages, run, workers, chain(ahead, photos))
@@ -210,7 +213,14 @@ def detector(installed: InstalledDetector, settings: Settings, options: SessionO
         return _borrowed_detector(installed, settings, options.device)
     free = entry.size == "rewritable"
     rewrite = Rewrite(batch=free and entry.batch == "rewritable", spatial=free)
-    network = open_network(installed.path, rewrite, Precision(settings.precision), options)
+    network = open_network(
+        installed.path,
+        rewrite,
+        Precision(settings.precision),
+        options,
+        sha256=installed.sha256,
+        kept=_kept_graphs(settings),
+    )
     family = FAMILIES[entry.family]
     return NetworkDetector(
         entry.name, network, family, scaling_of(entry), min_score=_searched_score(settings, family.min_score)
@@ -241,7 +251,7 @@ def recogniser(model: ResolvedModel, settings: Settings, options: SessionOptions
 
     entry = model.recogniser.entry
     batch = 1 if entry.batch == "fixed" else settings.batch
-    network = recogniser_network(entry, model.recogniser.path, settings, options)
+    network = recogniser_network(model.recogniser, settings, options)
     return Recogniser(network, scaling_of(entry), fingerprint_of(model, settings), batch=batch)
 
 
@@ -257,14 +267,24 @@ def fingerprint_of(model: ResolvedModel, settings: Settings) -> ModelFingerprint
 
 
 def recogniser_network(
-    entry: RecogniserEntry, path: Path, settings: Settings, options: SessionOptions
+    installed: InstalledRecogniser, settings: Settings, options: SessionOptions
 ) -> Session:
     """The session of a recogniser, its batch made free where the catalogue says it can be."""
     from arcface_cli.runtime.networks import Precision, Rewrite, open_network
 
     return open_network(
-        path, Rewrite(batch=entry.batch == "rewritable"), Precision(settings.precision), options
+        installed.path,
+        Rewrite(batch=installed.entry.batch == "rewritable"),
+        Precision(settings.precision),
+        options,
+        sha256=installed.sha256,
+        kept=_kept_graphs(settings),
     )
+
+
+def _kept_graphs(settings: Settings) -> Path:
+    """Where rewritten graphs are kept; whatever is in it can be deleted."""
+    return settings.models_dir / "rewritten"
 
 
 def scaling_of(entry: DetectorEntry | RecogniserEntry) -> PixelScaling:

@@ -20,7 +20,7 @@ from arcface_cli.runtime.sessions import SessionOptions
 from arcface_cli.settings import Settings
 from arcface_cli.weights.catalogue import RecogniserEntry
 from arcface_cli.weights.fetch import Fetcher
-from arcface_cli.weights.store import WeightStore
+from arcface_cli.weights.store import InstalledRecogniser, WeightStore
 from arcface_cli.workflows import models
 from arcface_cli.workflows.models import Imported, ModelDetails, OwnModel, Pulled
 
@@ -71,7 +71,8 @@ def _try_out(entry: RecogniserEntry, path: Path, settings: Settings) -> list[flo
     rows, columns = np.mgrid[:CROP_SIDE, :CROP_SIDE]
     disc = np.hypot(rows - CROP_SIDE / 2, columns - CROP_SIDE / 2) < CROP_SIDE / 3
     crop = np.where(disc, 180, 90).astype(np.uint8)[None, :, :, None].repeat(3, axis=3)
-    network = build.recogniser_network(entry, path, settings, SessionOptions())
+    installed = InstalledRecogniser(entry, path, sha256="")  # not to be kept: it isn't installed yet
+    network = build.recogniser_network(installed, settings, SessionOptions())
     blob = to_blob(crop, build.scaling_of(entry))
     return [float(value) for value in np.asarray(network.run(blob)[0]).reshape(-1)]
 

@@ -21,8 +21,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, TypeVar
 
-from filelock import FileLock
-
 from arcface_cli.errors import ModelMissing, UsageError, WeightsDamaged
 from arcface_cli.weights.catalogue import (
     Additions,
@@ -142,6 +140,8 @@ class WeightStore:
     @contextlib.contextmanager
     def locked(self, name: str, *, timeout_s: float = -1) -> Iterator[None]:
         """Hold the lock `name` between processes. Raises filelock.Timeout after `timeout_s` (-1: never)."""
+        from filelock import FileLock  # only changes lock, and most runs change nothing
+
         folder = self.root / "locks"
         with writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
