@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +12,12 @@ import pytest
 from arcface_cli.decision import OperatingPoint, Verdict
 from arcface_cli.errors import NoFace
 from arcface_cli.faces import Done, Skipped
-from arcface_cli.gallery.entries import Snapshot
 from arcface_cli.gallery.search import SubjectSearch
 from arcface_cli.inputs.photo import Photo
 from arcface_cli.pipeline import PhotoOutcome
 from arcface_cli.workflows.identify import SEARCHED_TOGETHER, Question, identify
 from fakes import face_at, fingerprint, seen_faces, unit
+from gallery_samples import snapshot_of
 
 ADA, BOB, STRANGER = unit(1, 0, 0, 0), unit(0, 1, 0, 0), unit(0, 0, 1, 0)
 BETWEEN = unit(1, 1, 0, 0)
@@ -27,16 +28,9 @@ NOBODY = Skipped(NoFace("b.jpg: no face was found"))
 def search_of(*features: np.ndarray) -> SubjectSearch:
     """A gallery of ada and bob, as far as there are features."""
     rows = np.concatenate(features) if features else np.zeros((0, 4), np.float32)
-    return SubjectSearch(
-        Snapshot(
-            template_ids=np.arange(1, len(rows) + 1),
-            features=rows,
-            subject_rows=np.arange(len(rows)),
-            subjects=("ada", "bob")[: len(rows)],
-            fingerprint=fingerprint(),
-            generation=1,
-        )
-    )
+    snapshot = snapshot_of(rows, range(len(rows)))
+    names = ("ada", "bob")[: len(rows)]
+    return SubjectSearch(replace(snapshot, subjects=names, fingerprint=fingerprint()))
 
 
 def done(*features: np.ndarray) -> Done:
