@@ -54,8 +54,9 @@ class FaissIndex:
             if gpus
             else faiss.IndexFlatIP(vectors.dimension)
         )
-        for _, block in vectors.blocks(len(ids) + 1 if len(gpus) > 1 else _ADDED_AT_ONCE):
-            self._engine.add(np.ascontiguousarray(block))
+        step = len(ids) + 1 if len(gpus) > 1 else _ADDED_AT_ONCE  # shards get their part of each call
+        for start in range(0, len(ids), step):
+            self._engine.add(np.ascontiguousarray(vectors.rows(slice(start, start + step))))
 
     def __len__(self) -> int:
         return len(self._ids)

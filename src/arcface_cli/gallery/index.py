@@ -8,6 +8,8 @@ be among the k best, errors included; `ranked` settles the order.
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
 import numpy as np
@@ -21,7 +23,9 @@ SearchResult = tuple[NDArray[np.float32], NDArray[np.int64]]
 
 _SCORES_AT_ONCE = 4 * 1024 * 1024  # float32 scores of one block: 16 MiB
 _FEWEST_ROWS = 4096  # of a block: fewer would leave the matrix product without work
-_WIDENED_AT_ONCE = 2 * 1024 * 1024  # components turned into float32 at a time: 8 MiB
+_WIDENED_AT_ONCE = 1024 * 1024  # components turned into float32 at a time: 4 MiB, which stay in the cache
+_OWN_CACHE = 256 * 1024  # components of a block that one core widens and multiplies: 1 MiB
+_FEW_PROBES = 8
 _PROBES_AT_ONCE = 1024
 _PAIRS_AT_ONCE = 16 * 1024  # vector pairs multiplied in float64 at a time
 
@@ -99,12 +103,33 @@ class BlockIndex:
         self, probes: NDArray[np.float32], width: int
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Pairs (probe row, vector row) that may be among the `width` best once rounding is accounted for."""
+        everywhere = range(len(self))
+        if self._vectors.type is VectorType.FLOAT32 or len(probes) > _FEW_PROBES:
+            size = max(_FEWEST_ROWS, _SCORES_AT_ONCE // len(probes))
+            if self._vectors.type is not VectorType.FLOAT32:
+                size = min(size, _WIDENED_AT_ONCE // self._vectors.dimension + 1)
+            return self._race(probes, width, everywhere, size)
+        # Widening costs as much as multiplying here. Each thread does both on blocks that stay in its core's
+        # cache, and that are too small for the matrix library to start threads of its own over them.
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+        part = max(1, -(-len(self) // cores))
+        parts = [everywhere[start : start + part] for start in range(0, len(self), part)]
+        size = _OWN_CACHE // self._vectors.dimension + 1
+        with ThreadPoolExecutor(len(parts), thread_name_prefix="search") as pool:
+            found = list(pool.map(lambda within: self._race(probes, width, within, size), parts))
+        rows, columns = (np.concatenate(each) for each in zip(*found, strict=True))
+        return rows, columns
+
+    def _race(
+        self, probes: NDArray[np.float32], width: int, within: range, size: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         race = _Race(len(probes), width, rounding_slack(probes.shape[1]))
-        size = max(_FEWEST_ROWS, _SCORES_AT_ONCE // len(probes))
-        if self._vectors.type is not VectorType.FLOAT32:
-            size = min(size, _WIDENED_AT_ONCE // self._vectors.dimension + 1)
-        for start, block in self._vectors.blocks(size):
-            race.enter(probes @ block.T, start)
+        few = len(probes) <= _FEW_PROBES
+        for start, block in self._vectors.blocks(size, within):
+            scores = np.stack([block @ probe for probe in probes]) if few else probes @ block.T
+            if self._vectors.scales is not None:
+                scores *= self._vectors.scales[start : start + len(block)]
+            race.enter(scores, start)
         return race.contenders()
 
 

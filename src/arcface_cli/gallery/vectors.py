@@ -61,10 +61,33 @@ class StoredVectors:
         wide: NDArray[np.float32] = chosen.astype(np.float32, copy=False)
         return wide if self.scales is None else wide * self.scales[places, np.newaxis]
 
-    def blocks(self, size: int) -> Iterator[tuple[int, NDArray[np.float32]]]:
-        """(first place, (up to size, D) float32) of one block after the other."""
-        for start in range(0, len(self), size):
-            yield start, self.rows(slice(start, start + size))
+    def blocks(self, size: int, within: range) -> Iterator[tuple[int, NDArray[np.float32]]]:
+        """(first place, (up to size, D) float32 codes) of one block after the other, each to be used at once.
+
+        They are not multiplied by their scales: a score is, which is less work. within: places, step 1.
+        """
+        spare = np.empty((0, 0), np.float32)
+        if self.type is not VectorType.FLOAT32:
+            spare = np.empty((size, self.dimension), dtype=np.float32)
+        for start in range(within.start, within.stop, size):
+            codes = self.codes[start : min(start + size, within.stop)]
+            yield start, codes.astype(np.float32, copy=False) if spare.size == 0 else _widen(codes, spare)
+
+
+def _widen(codes: NDArray[np.generic], spare: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Codes (B, D) as float32, in the first B rows of `spare`."""
+    out = spare[: len(codes)]
+    if codes.dtype != np.float16:
+        np.copyto(out, codes)
+        return out
+    # NumPy turns float16 into float32 one by one. The bits do as well: moved to float32's places they are the
+    # number times 2^-112, subnormal ones included, since the exponents' biases differ by 112.
+    bits = out.view(np.int32)
+    np.copyto(bits, codes.view(np.int16))
+    np.left_shift(bits, 13, out=bits)
+    np.bitwise_and(bits, np.int32(-0x80000000 + 0x0FFFE000), out=bits)
+    np.multiply(out, np.float32(2.0**112), out=out)
+    return out
 
 
 def stored_as(kind: VectorType, features: NDArray[np.float32]) -> StoredVectors:
