@@ -7,6 +7,7 @@ from typing import Any
 from arcface_cli.cli import build
 from arcface_cli.cli.batch import Batch, Target, open_sink
 from arcface_cli.cli.galleries import enrolment, identification, known_people
+from arcface_cli.cli.pictures import drawing, keeping_content
 from arcface_cli.output import records
 
 
@@ -37,9 +38,12 @@ def identify_photographs(params: dict[str, Any]) -> int:
     keep = target.resume(photos, work) if params["resume"] else None
     with open_sink(target, keep) as sink:
         shop = build.workshop("identify", settings, photos, recognise=True, faces="all", verbosity=verbosity)
-        results = identification(settings, people, shop, point)
-        work.run(
-            sink, results, lambda photo, seen: records.identified(shop.run, photo, seen, point, settings.top)
-        )
+        with drawing(params["draw"], shop.workers) as drawn:
+            results = drawn(identification(settings, people, keeping_content(shop, params["draw"]), point))
+            work.run(
+                sink,
+                results,
+                lambda photo, seen: records.identified(shop.run, photo, seen, point, settings.top),
+            )
     work.finish("identify")
     return work.tally.status(exists=params["exists"])

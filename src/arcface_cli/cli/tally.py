@@ -59,8 +59,11 @@ class Tally:
         """Inputs that were skipped or failed; one that is enrolled already is as good as done."""
         return self.skipped.total() + self.failed.total() - self.skipped[DuplicatePhoto.code]
 
-    def status(self, *, exists: bool = False) -> int:
-        """The exit status. exists: the question is whether an enrolled person was found (-e)."""
+    def status(self, *, exists: bool = False, every: bool = False) -> int:
+        """The exit status.
+
+        exists: the question is whether an enrolled person was found (-e).  every: whether all pairs match.
+        """
         if exists and self.matches:
             return DONE
         if self.missing_named:
@@ -69,9 +72,9 @@ class Tally:
             return self.only.exit_status
         if self.unfinished:
             return UNFINISHED
-        return NO if exists else DONE
+        return NO if exists or (every and self.matches < self.done) else DONE
 
-    def summary(self, command: str, seconds: float) -> str:
+    def summary(self, command: str, seconds: float, what: str = "photographs") -> str:
         """One line: done, skipped by reason, failed by reason, seconds, photographs a second."""
         parts = [f"{self.done} done"]
         for word, counts in (("skipped", self.skipped), ("failed", self.failed)):
@@ -81,4 +84,4 @@ class Tally:
         if self.earlier:
             parts.append(f"{self.earlier} of them by an earlier run")
         rate = f"{(self.total - self.earlier) / seconds:.1f} a second" if seconds > 0 else "at once"
-        return f"{command}: {self.total} photographs: {', '.join(parts)}; {seconds:.1f} s, {rate}"
+        return f"{command}: {self.total} {what}: {', '.join(parts)}; {seconds:.1f} s, {rate}"

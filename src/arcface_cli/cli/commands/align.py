@@ -19,6 +19,10 @@ def align(
     recursive: options.Recursive = False,
     files_from: options.FilesFrom = None,
     null: options.Null = False,
+    sheet: Annotated[
+        Path | None,
+        typer.Option(help="Also show the crops with their names on a sheet: PNG or JPEG.", metavar="FILE"),
+    ] = None,
     model: options.Model = None,
     detector: options.Detector = None,
     device: options.Device = None,
@@ -45,23 +49,6 @@ def align(
 
     Example: [bold]arcface align -r ./people/ -o crops/[/bold]
     """
-    from arcface_cli.cli import build
-    from arcface_cli.cli.batch import Batch, Target, open_sink
-    from arcface_cli.output import records
-    from arcface_cli.output.crops import MANIFEST, CropFolder
-    from arcface_cli.workflows.align import align as run_align
+    from arcface_cli.cli.crops import align_photographs
 
-    build.require_runtime()
-    settings = build.settings_from(context.params).values
-    photos = build.photos(context.params)
-    batch = Batch(settings, fail_fast, verbose, build.counter(context.params))
-    manifest = Target("align", settings.model_copy(update={"format": "jsonl"}), output / MANIFEST)
-    keep = manifest.resume(photos, batch) if resume else None
-    with open_sink(Target("align", settings)) as sink, CropFolder(output, keep) as folder:
-        shop = build.workshop("align", settings, photos, recognise=False, faces="all", verbosity=verbose)
-        results = run_align(shop.results(), folder.save)
-        batch.run(
-            sink, results, lambda photo, outcome: folder.noted(records.aligned(shop.run, photo, outcome))
-        )
-    batch.finish("align")
-    return batch.tally.status()
+    return align_photographs(context.params)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -18,6 +19,10 @@ def identify(
     exists: Annotated[
         bool, typer.Option("--exists", "-e", help="Status 0 if an enrolled person was found, 1 if not.")
     ] = False,
+    draw: Annotated[
+        Path | None,
+        typer.Option(help="Write each photograph with boxes and names into DIR.", metavar="DIR"),
+    ] = None,
     gallery: options.Gallery = None,
     threshold: options.Threshold = None,
     max_distance: options.MaxDistance = None,

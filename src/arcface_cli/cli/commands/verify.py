@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,8 +12,16 @@ from arcface_cli.cli import options
 
 def verify(
     context: typer.Context,
-    first: Annotated[str, typer.Argument(metavar="A", help="A photograph.", show_default=False)],
-    second: Annotated[str, typer.Argument(metavar="B", help="Another one.", show_default=False)],
+    first: Annotated[
+        str | None, typer.Argument(metavar="A", help="A photograph.", show_default=False)
+    ] = None,
+    second: Annotated[
+        str | None, typer.Argument(metavar="B", help="Another one.", show_default=False)
+    ] = None,
+    pairs: Annotated[
+        Path | None,
+        typer.Option(help="Compare every pair of a CSV file with columns file_a,file_b.", metavar="FILE"),
+    ] = None,
     threshold: options.Threshold = None,
     max_distance: options.MaxDistance = None,
     metric: options.Metric = None,
@@ -32,25 +41,25 @@ def verify(
     format: options.OutputFormat = None,
     json: options.AsJson = False,
     jobs: options.Jobs = None,
+    no_progress: options.NoProgress = None,
     quiet: options.Quiet = None,
     verbose: options.Verbose = 0,
 ) -> int:
     """Do two photographs show the same person? Status 0: yes, 1: no; never either without two faces.
 
-    Of several faces the largest counts, unless --faces says otherwise.
+    Of several faces the largest counts, unless --faces says otherwise. With --pairs, status 0 means that
+    all pairs are, 1 that some aren't, 3 that some couldn't be compared.
 
     Example: [bold]if arcface verify -q a.jpg b.jpg; then echo same; fi[/bold]
     """
     from arcface_cli.cli import build
     from arcface_cli.cli.batch import Target, open_sink
-    from arcface_cli.cli.pairs import answer, pair_of
+    from arcface_cli.cli.pairs import answer, photos_of
 
     build.require_runtime()
     loaded = build.settings_from(context.params)
-    settings, photos = loaded.values, pair_of(first, second)
+    settings, photos = loaded.values, photos_of(first, second, pairs)
     point = build.operating_point(loaded)
     with open_sink(Target("verify", settings, output, status_only=True)) as sink:
-        shop = build.workshop(
-            "verify", settings, iter(photos), recognise=True, faces="largest", verbosity=verbose
-        )
-        return answer(shop, photos, point, sink, quiet=settings.quiet)
+        shop = build.workshop("verify", settings, photos, recognise=True, faces="largest", verbosity=verbose)
+        return answer(shop, point, sink, settings, several=pairs is not None)

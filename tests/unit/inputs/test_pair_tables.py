@@ -1,0 +1,59 @@
+"""A table of pairs is read row by row, and what is wrong with it is said with its line."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from arcface_cli.errors import InvalidList, MissingFile
+from arcface_cli.inputs.pairs import pairs
+
+
+def table(folder: Path, content: str | bytes, name: str = "pairs.csv") -> Path:
+    path = folder / name
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return path
+
+
+def named(path: Path) -> list[tuple[str, str]]:
+    return [(os.fspath(first.path or ""), os.fspath(second.path or "")) for first, second in pairs(path)]
+
+
+@pytest.mark.parametrize("header", ["file_a,file_b", "A,B,same", "same,file_x,file_y", " file1 , file2 "])
+def test_columns_are_told_by_their_names(tmp_path: Path, header: str) -> None:
+    cells = {"a": "x.jpg", "b": "y.jpg", "same": "1", "1": "x.jpg", "2": "y.jpg", "x": "x.jpg", "y": "y.jpg"}
+    row = ",".join(cells.get(name.strip().lower()[-1], "1") for name in header.split(","))
+    assert named(table(tmp_path, f"{header}\n{row}\n")) == [
+        (str(tmp_path / "x.jpg"), str(tmp_path / "y.jpg"))
+    ]
+
+
+def test_a_tsv_is_separated_by_tabs_and_names_may_hold_commas_and_any_bytes(tmp_path: Path) -> None:
+    content = b"file_a\tfile_b\nx, 1.jpg\t\xff.jpg\n"
+    expected = (str(tmp_path / "x, 1.jpg"), os.fsdecode(os.fsencode(tmp_path) + b"/\xff.jpg"))
+    assert named(table(tmp_path, content, "pairs.tsv")) == [expected]
+
+
+def test_rows_are_read_only_as_they_are_needed(tmp_path: Path) -> None:
+    content = "file_a,file_b\nx,y\nx,\n"
+    rows = pairs(table(tmp_path, content))
+    next(rows)
+    with pytest.raises(InvalidList, match="line 3: two files are needed"):
+        next(rows)
+
+
+@pytest.mark.parametrize("content", ["", "one,two\nx,y\n", "x.jpg,y.jpg\n"])
+def test_a_table_without_a_known_header_is_refused_at_once(tmp_path: Path, content: str) -> None:
+    with pytest.raises(InvalidList, match="its first line is"):
+        pairs(table(tmp_path, content))
+
+
+def test_a_table_with_a_header_alone_has_no_pairs(tmp_path: Path) -> None:
+    assert named(table(tmp_path, "file_a,file_b\n")) == []
+
+
+def test_a_missing_table_is_a_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(MissingFile):
+        pairs(tmp_path / "nope.csv")
