@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from itertools import islice
 
 from arcface_cli.errors import DuplicatePhoto, EnrolledAsAnother, NoSubject, UsageError
 from arcface_cli.faces import Done, Outcome, Skipped
@@ -16,12 +16,14 @@ from arcface_cli.gallery.entries import (
     NewTemplate,
     subject_name,
 )
+from arcface_cli.imaging.geometry import encode_png
 from arcface_cli.inputs.photo import Photo
 from arcface_cli.pipeline import PhotoOutcome
 from arcface_cli.results import EnrolledPhoto, PhotoFaces
+from arcface_cli.workflows.gathering import by_the_handful
 
-BATCH = 64
-"""Photographs in one transaction: all that a power cut can cost, and they are simply enrolled again."""
+BATCH, BATCH_S = 64, 2.0
+"""Photographs in one transaction, and seconds until it is made: all that a power cut can cost."""
 
 Add = Callable[[list[NewTemplate]], list[AddResult]]
 """Stores templates in one transaction and says for each, in order, what became of it."""
@@ -49,12 +51,11 @@ def _named(photo: Photo) -> str:
 
 
 def enroll(
-    results: Iterable[PhotoOutcome], add: Add, detector: str
+    results: Iterable[PhotoOutcome], add: Add, detector: str, *, keep_crops: bool = False
 ) -> Iterator[tuple[Photo, Outcome[EnrolledPhoto]]]:
     """Enroll the face of every photograph; an outcome is told only once its batch is on disk."""
-    stream = iter(results)
-    while batch := list(islice(stream, BATCH)):
-        yield from _enroll_batch(batch, add, detector)
+    for batch in by_the_handful(results, BATCH, BATCH_S):
+        yield from _enroll_batch(batch, add, detector, keep_crops=keep_crops)
 
 
 def plan(results: Iterable[PhotoOutcome]) -> Iterator[tuple[Photo, Outcome[EnrolledPhoto]]]:
@@ -67,32 +68,37 @@ def plan(results: Iterable[PhotoOutcome]) -> Iterator[tuple[Photo, Outcome[Enrol
 
 
 def _enroll_batch(
-    batch: list[PhotoOutcome], add: Add, detector: str
+    batch: list[PhotoOutcome], add: Add, detector: str, *, keep_crops: bool
 ) -> Iterator[tuple[Photo, Outcome[EnrolledPhoto]]]:
     entries = [
-        _entry(photo, outcome.value, detector) for photo, outcome in batch if isinstance(outcome, Done)
+        entry_of(photo, outcome.value, detector, keep_crop=keep_crops)
+        for photo, outcome in batch
+        if isinstance(outcome, Done)
     ]
     added = iter(add(entries) if entries else [])
     for photo, outcome in batch:
-        yield photo, _told(photo, outcome.value, next(added)) if isinstance(outcome, Done) else outcome
+        yield photo, told(photo, outcome.value, next(added)) if isinstance(outcome, Done) else outcome
 
 
-def _entry(photo: Photo, seen: PhotoFaces, detector: str) -> NewTemplate:
+def entry_of(photo: Photo, seen: PhotoFaces, detector: str, *, keep_crop: bool) -> NewTemplate:
+    """The template of a photograph's face. Its path is made absolute, so that it is found again from anywhere."""
     if seen.templates is None:
         raise ValueError("enrolment needs templates: run the pipeline with a recogniser")
     return NewTemplate(
         subject=_subject(photo),
         feature=seen.templates.features[0],
-        source_path=photo.raw,
+        source_path=photo.raw if photo.path is None else os.path.abspath(photo.raw),  # noqa: PTH100 - bytes
         content_sha256=seen.picture.sha256,
         face=seen.faces[0],
         detector=detector,
         image_width=seen.picture.width,
         image_height=seen.picture.height,
+        crop=encode_png(seen.aligned.crops[0]) if keep_crop else None,
     )
 
 
-def _told(photo: Photo, seen: PhotoFaces, result: AddResult) -> Outcome[EnrolledPhoto]:
+def told(photo: Photo, seen: PhotoFaces, result: AddResult) -> Outcome[EnrolledPhoto]:
+    """What became of a photograph's face when it was to be stored."""
     subject = _subject(photo)
     match result:
         case Added(template_id):

@@ -14,9 +14,10 @@ from arcface_cli.gallery.search import Fusion, SubjectSearch
 from arcface_cli.inputs.photo import Photo
 from arcface_cli.pipeline import PhotoOutcome
 from arcface_cli.results import IdentifiedPhoto
+from arcface_cli.workflows.gathering import by_the_handful
 
-SEARCHED_TOGETHER = 16
-"""Photographs whose probes share one pass over the gallery: in a large one, reading it is the cost."""
+SEARCHED_TOGETHER, SEARCH_AFTER_S = 16, 0.5
+"""Photographs (and seconds to wait for them) whose probes share one pass over the gallery: in a large one, reading it is the cost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +34,7 @@ def identify(
     results: Iterable[PhotoOutcome], search: SubjectSearch, question: Question
 ) -> Iterator[tuple[Photo, Outcome[IdentifiedPhoto]]]:
     """Decide for every face of every photograph; one outcome each, in order."""
-    stream = iter(results)
-    while batch := list(islice(stream, SEARCHED_TOGETHER)):
+    for batch in by_the_handful(results, SEARCHED_TOGETHER, SEARCH_AFTER_S):
         decisions = iter(_decide_all(_probes(batch), search, question))
         for photo, outcome in batch:
             if isinstance(outcome, Done):
