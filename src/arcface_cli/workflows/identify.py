@@ -17,7 +17,8 @@ from arcface_cli.results import IdentifiedPhoto
 from arcface_cli.workflows.gathering import by_the_handful
 
 SEARCHED_TOGETHER, SEARCH_AFTER_S = 16, 0.5
-"""Photographs (and seconds to wait for them) whose probes share one pass over the gallery: in a large one, reading it is the cost."""
+"""Photographs whose probes share one pass over the gallery, and seconds to wait for them: in a large
+gallery, reading it is the cost."""
 
 
 @dataclass(frozen=True, slots=True)
