@@ -48,6 +48,7 @@ class Stages:
     """The parts that a photograph goes through. recogniser None: stop at the crops.
 
     gates: what a face must keep to be used.  pooled: embed the crops of many photographs together.
+    keep_content: keep the file's bytes with its faces.
     """
 
     detector: Detector
@@ -57,6 +58,7 @@ class Stages:
     max_bytes: int = MAX_BYTES
     max_pixels: int = MAX_PIXELS
     pooled: bool = False
+    keep_content: bool = False
 
 
 PhotoOutcome = tuple[Photo, Outcome[PhotoFaces]]
@@ -165,7 +167,16 @@ def _outcome_of(photo: Photo, stages: Stages) -> Outcome[PhotoFaces]:
         return Skipped(largest(seen.refused).reason, seen.refused)
     templates = None if stages.recogniser is None else stages.recogniser.embed(seen.aligned, photo.display)
     return Done(
-        PhotoFaces(picture, len(found), seen.faces, seen.aligned, templates, seen.qualities, seen.refused)
+        PhotoFaces(
+            picture,
+            len(found),
+            seen.faces,
+            seen.aligned,
+            templates,
+            seen.qualities,
+            seen.refused,
+            data if stages.keep_content else None,
+        )
     )
 
 

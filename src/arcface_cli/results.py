@@ -24,6 +24,7 @@ class PhotoFaces:
 
     found: how many faces the detector saw; `faces` may be fewer. faces, aligned, templates and
     qualities (None: not measured) go row by row. refused: faces that were asked for but not good enough.
+    content: the file's bytes, where somebody is to draw on the photograph.
     """
 
     picture: Picture
@@ -33,6 +34,7 @@ class PhotoFaces:
     templates: TemplateBatch | None = None
     qualities: tuple[FaceQuality, ...] | None = None
     refused: tuple[RefusedFace, ...] = ()
+    content: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,10 +56,11 @@ class EnrolledPhoto:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class IdentifiedPhoto:
-    """`identify`: decisions[i] belongs to faces[i]."""
+    """`identify`: decisions[i] belongs to faces[i]. drawn: the picture of them, if one was asked for."""
 
     photo: PhotoFaces
     decisions: tuple[Decision, ...]
+    drawn: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -20,6 +20,16 @@ from arcface_cli.output.sinks import to_json
 MANIFEST = "manifest.jsonl"
 
 
+def file_stem(photo: Photo) -> str:
+    """NAME-HASH: the photograph's name, and eight digits of the hash of its path, as two may have one name.
+
+    A file name holds 255 bytes, so a long name is cut, between letters, to 150.
+    """
+    name = "stdin" if photo.path is None else Path(photo.display.replace("\\", "_")).stem
+    short = name.encode()[:150].decode(errors="ignore")
+    return f"{short}-{hashlib.sha256(photo.raw).hexdigest()[:8]}"
+
+
 class CropFolder:
     """Saves crops as they come; the manifest appears under its name when the run ends well.
 
@@ -47,9 +57,8 @@ class CropFolder:
 
     def save(self, photo: Photo, crops: NDArray[np.uint8]) -> tuple[Path, ...]:
         """Save the crops (B, 112, 112, 3) uint8 BGR of one photograph."""
-        stem = "stdin" if photo.path is None else Path(photo.display.replace("\\", "_")).stem
-        digest = hashlib.sha256(photo.raw).hexdigest()[:8]
-        paths = tuple(self._folder / f"{stem[:100]}-{digest}-{index}.png" for index in range(len(crops)))
+        stem = file_stem(photo)
+        paths = tuple(self._folder / f"{stem}-{index}.png" for index in range(len(crops)))
         for path, crop in zip(paths, crops, strict=True):
             with telling_output(str(path)):
                 path.write_bytes(encode_png(crop))

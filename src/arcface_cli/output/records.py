@@ -94,6 +94,8 @@ def identified(
             for each, decision in zip(faces_of(value.photo), value.decisions, strict=True)
         ]
         record |= _seen(value.photo, faces)
+        if value.drawn is not None:
+            record["drawn"] = str(value.drawn)
     record["threshold"] = threshold(point)
     return _with_run(record, run)
 

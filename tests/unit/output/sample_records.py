@@ -80,10 +80,10 @@ def candidates(*similarities: float) -> list[Candidate]:
     return [Candidate(10 + i, f"person {i}", s, i + 1) for i, s in enumerate(similarities)]
 
 
-def identified(*similarities: float, top: int = 1, margin: float = 0.05) -> Record:
+def identified(*similarities: float, top: int = 1, margin: float = 0.05, drawn: Path | None = None) -> Record:
     decision = decide(candidates(*similarities), POINT, margin)
     seen = seen_faces([face_at()], unit(1, 0, 0, 0))
-    return records.identified(run("identify"), A, Done(IdentifiedPhoto(seen, (decision,))), POINT, top)
+    return records.identified(run("identify"), A, Done(IdentifiedPhoto(seen, (decision,), drawn)), POINT, top)
 
 
 def verified(similarity: float = 0.75, photos: tuple[Photo, Photo] = (A, B)) -> Record:
@@ -100,6 +100,7 @@ def every_record() -> dict[str, Record]:
         "enroll": enrolled(),
         "enroll, dry run": enrolled(template=None),
         "identify, match": identified(0.75, 0.25, top=2),
+        "identify, drawn": identified(0.75, drawn=Path("drawn/a.jpg")),
         "identify, unknown": identified(0.25),
         "identify, ambiguous": identified(0.75, 0.74),
         "identify, empty gallery": identified(),

@@ -1,0 +1,35 @@
+"""What `align` does once its flags are read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from arcface_cli.cli import build
+from arcface_cli.cli.batch import Batch, Target, open_sink
+from arcface_cli.cli.pictures import sheets
+from arcface_cli.output import records
+from arcface_cli.output.crops import MANIFEST, CropFolder
+from arcface_cli.workflows.align import align
+
+
+def align_photographs(params: dict[str, Any]) -> int:
+    """Cut out the faces of what the parameters of `align` name; return the exit status."""
+    build.require_runtime()
+    settings = build.settings_from(params).values
+    photos = build.photos(params)
+    output: Path = params["output"]
+    resume: bool = params["resume"]
+    verbosity: int = params["verbose"]
+    batch = Batch(settings, params["fail_fast"], verbosity, build.counter(params))
+    manifest = Target("align", settings.model_copy(update={"format": "jsonl"}), output / MANIFEST)
+    keep = manifest.resume(photos, batch) if resume else None
+    with open_sink(Target("align", settings)) as sink, CropFolder(output, keep) as folder:
+        shop = build.workshop("align", settings, photos, recognise=False, faces="all", verbosity=verbosity)
+        with sheets(params["sheet"], folder.save, resume=resume) as save:
+            results = align(shop.results(), save)
+            batch.run(
+                sink, results, lambda photo, outcome: folder.noted(records.aligned(shop.run, photo, outcome))
+            )
+    batch.finish("align")
+    return batch.tally.status()
