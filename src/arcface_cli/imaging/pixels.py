@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 _ALPHA_MODES = frozenset({"RGBA", "LA", "PA", "La", "RGBa"})
 _FULL_SCALES = (1.0, 255.0, 65535.0, 4294967295.0)
 _BITS_PER_SAMPLE = 258
+_BAND = 1 << 20
+"""Pixels converted together."""
 
 
 def to_bgr(image: Image.Image) -> NDArray[np.uint8]:
@@ -32,7 +34,7 @@ def to_bgr(image: Image.Image) -> NDArray[np.uint8]:
         image = _from_lab(image)
     if image.mode != "RGB":
         image = image.convert("RGB")
-    return np.asarray(cv2.cvtColor(np.asarray(image), cv2.COLOR_RGB2BGR), dtype=np.uint8)
+    return _from_rgb(image)
 
 
 def upright(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
@@ -47,6 +49,18 @@ def upright(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
     elif orientation in (4, 8):
         turned = cv2.flip(turned, 0)
     return np.ascontiguousarray(turned, dtype=np.uint8)
+
+
+def _from_rgb(image: Image.Image) -> NDArray[np.uint8]:
+    """Band by band: Pillow hands out a picture as two copies of itself, 300 MB for 50 megapixels."""
+    width, height = image.size
+    pixels = np.empty((height, width, 3), np.uint8)
+    rows = max(1, _BAND // width)
+    for top in range(0, height, rows):
+        bottom = min(top + rows, height)
+        band = image if rows >= height else image.crop((0, top, width, bottom))
+        cv2.cvtColor(np.asarray(band), cv2.COLOR_RGB2BGR, dst=pixels[top:bottom])
+    return pixels
 
 
 def _from_grey(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
