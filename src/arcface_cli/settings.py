@@ -27,6 +27,7 @@ Format = Literal["table", "json", "jsonl", "csv", "tsv", "parquet", "npz", "npy"
 Faces = Literal["largest", "center", "all", "one"]
 MetricName = Literal["cosine", "euclidean", "sqeuclidean", "angle"]
 Fusion = Literal["max", "mean"]
+IndexType = Literal["float32", "float16", "int8"]
 PrecisionName = Literal["fp32", "fp16"]
 
 
@@ -57,6 +58,8 @@ class Settings(BaseModel):
     )
     top: Annotated[int, Field(description="candidates shown for each face", ge=1, le=1000)] = 1
     fusion: Annotated[Fusion, Field(description="a subject's similarity from its templates'")] = "max"
+    index_type: Annotated[IndexType, Field(description="how vectors are kept for a search")] = "float32"
+    keep_crops: Annotated[bool | None, Field(description="store aligned faces in a new gallery")] = None
     faces: Annotated[Faces | None, Field(description="which faces of a photograph count")] = None
     min_face: Annotated[float, Field(description="shorter side of a face in pixels", ge=0)] = 0.0
     det_score: Annotated[float | None, Field(description="detection score that counts", gt=0, le=1)] = None
@@ -112,6 +115,11 @@ def config_path(environment: Mapping[str, str] | None = None) -> Path:
     variables = os.environ if environment is None else environment
     named = variables.get(CONFIG_VARIABLE)
     return Path(named) if named else platformdirs.user_config_path(APP) / "config.toml"
+
+
+def cache_folder() -> Path:
+    """Where templates of photographs seen before are kept; it may be deleted at any time."""
+    return platformdirs.user_cache_path(APP)
 
 
 def variable_name(field: str) -> str:

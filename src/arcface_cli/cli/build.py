@@ -367,9 +367,9 @@ def catalogue_point(entry: RecogniserEntry) -> OperatingPoint | None:
 
 
 def index_factory(device: str) -> Callable[..., Any]:
-    """Builds the search index where the networks run. Raises RuntimeMissing without faiss."""
-    if find_spec("faiss") is None:
-        raise RuntimeMissing("faiss is not installed")
+    """Builds the search index where the networks run. On a GPU, raises RuntimeMissing without faiss."""
+    if device != "cpu" and find_spec("faiss") is None:
+        raise RuntimeMissing("faiss is not installed, which searches on GPUs")
     from arcface_cli.gallery.index import build_index
 
     return lambda vectors, ids: build_index(vectors, ids, device)

@@ -17,10 +17,12 @@ from arcface_cli.cli.build import (
 )
 from arcface_cli.cli.console import say
 from arcface_cli.decision import OperatingPoint
-from arcface_cli.faces import Outcome
+from arcface_cli.faces import ModelFingerprint, Outcome
+from arcface_cli.gallery import places
 from arcface_cli.gallery.entries import Snapshot
 from arcface_cli.gallery.search import Fusion, SubjectSearch
 from arcface_cli.gallery.store import Gallery
+from arcface_cli.gallery.vectors import VectorType
 from arcface_cli.inputs.photo import Photo
 from arcface_cli.results import EnrolledPhoto, IdentifiedPhoto
 from arcface_cli.settings import LoadedSettings, Settings
@@ -37,11 +39,30 @@ def enrolment(settings: Settings, shop: Workshop, *, dry_run: bool) -> Iterator[
     if dry_run:
         yield plan(shop.results())
         return
+    with opened_for(settings, recogniser.fingerprint, shop) as gallery:
+        yield enroll(shop.results(), gallery.add, shop.run.detector, keep_crops=gallery.keeps_crops)
+
+
+@contextlib.contextmanager
+def opened_for(settings: Settings, fingerprint: ModelFingerprint, shop: Workshop) -> Iterator[Gallery]:
+    """The settings' gallery, made if there is none, to enrol into with a workshop's networks."""
     with Gallery.open_or_create(
-        settings.gallery, recogniser.fingerprint, model=shop.run.model, detector=shop.run.detector
+        settings.gallery,
+        fingerprint,
+        model=shop.run.model,
+        detector=shop.run.detector,
+        keep_crops=settings.keep_crops,
     ) as gallery:
+        mention_network(settings)
         _mention_other_detector(gallery.detector, shop, settings)
-        yield enroll(shop.results(), gallery.add, shop.run.detector)
+        yield gallery
+
+
+def mention_network(settings: Settings) -> None:
+    """Tell of a gallery whose locks may not hold."""
+    system = places.network_file_system(settings.gallery)
+    if system is not None and not settings.quiet:
+        say(places.warning(settings.gallery, system))
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +81,7 @@ def read_gallery(settings: Settings) -> ReadGallery:
     fingerprint = fingerprint_of(store(settings).resolve(settings.model, settings.detector), settings)
     with Gallery.open(settings.gallery) as gallery:
         gallery.require(fingerprint)
-        return ReadGallery(gallery.snapshot(), gallery.detector)
+        return ReadGallery(gallery.snapshot(VectorType(settings.index_type)), gallery.detector)
 
 
 def known_people(loaded: LoadedSettings) -> tuple[ReadGallery, OperatingPoint]:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from arcface_cli.settings import Faces, Format, Fusion, MetricName, PrecisionName
+from arcface_cli.settings import Faces, Format, Fusion, IndexType, MetricName, PrecisionName
 
 MODEL, DECIDE, FACES, OUTPUT, RUN = "Model", "Decision", "Faces", "Output", "Run"
 
@@ -94,6 +94,31 @@ FusionRule = Annotated[
         "--fusion", help="A subject's similarity: of its best template, or the mean.", rich_help_panel=DECIDE
     ),
 ]
+
+VectorKind = Annotated[
+    IndexType | None,
+    typer.Option(
+        "--index-type",
+        help="Keep the gallery's vectors so: float16 and int8 read less and round (docs/galleries.md).",
+        rich_help_panel=RUN,
+    ),
+]
+KeepCrops = Annotated[
+    bool | None,
+    typer.Option(
+        "--keep-crops/--no-crops",
+        help="A new gallery: store the aligned faces too, for reembed and audit. Default: no.",
+        rich_help_panel=RUN,
+    ),
+]
+Sync = Annotated[
+    bool,
+    typer.Option("--sync", help="Only what is new, changed or moved in the folders; tell what is gone."),
+]
+Prune = Annotated[
+    bool, typer.Option("--prune", help="With --sync: remove templates whose photograph is gone.")
+]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask for confirmation.", rich_help_panel=RUN)]
 
 FaceChoice = Annotated[
     Faces | None, typer.Option("--faces", help="Which faces of a photograph count.", rich_help_panel=FACES)

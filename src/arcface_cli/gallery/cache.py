@@ -12,9 +12,10 @@ import json
 import mmap
 import os
 import secrets
+import threading
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -30,7 +31,7 @@ VERSION = 1
 ROW = np.dtype([("id", "<i8"), ("subject", "<i8"), ("sum", "<u8"), ("scale", "<f4")])
 """What stands beside each vector: its template, its subject, the sum of its words, its scale (int8)."""
 
-_CHECKED_AT_ONCE = 16 * 1024 * 1024  # bytes of vectors
+_CHECKED_AT_ONCE = 4 * 1024 * 1024  # bytes of vectors
 _TRIES = 3
 _LOCK_TIMEOUT = 60.0  # seconds: another process may be making the same cache
 _LOCK_PAUSE = 0.02
@@ -98,11 +99,14 @@ class VectorCache:
         """Whether there is one, sound or not."""
         return self._head_path.exists()
 
-    def load(self) -> CachedVectors:
-        """Map the vectors and check them against their checksums. Raises CacheError."""
+    def load(self, meanwhile: Callable[[], object] = lambda: None) -> CachedVectors:
+        """Map the vectors and check them against their checksums. Raises CacheError.
+
+        meanwhile: what this thread can do while others wait for the disk.
+        """
         for _ in range(_TRIES):
             try:
-                return self._load(self.head())
+                return self._load(self.head(), meanwhile)
             except FileNotFoundError:
                 continue  # replaced between two looks: look again
             except OSError as error:
@@ -122,27 +126,26 @@ class VectorCache:
             raise CacheError("it is of another gallery, model or version")
         return head
 
-    def _load(self, head: Head) -> CachedVectors:
+    def _load(self, head: Head, meanwhile: Callable[[], object]) -> CachedVectors:
         data = (self._folder / head.rows).read_bytes()[: head.count * ROW.itemsize]
         if len(data) != head.count * ROW.itemsize or zlib.crc32(data) != head.rows_crc:
             raise CacheError("its rows are damaged")
         rows: NDArray[np.void] = np.frombuffer(data, dtype=ROW)
-        codes = self._mapped(self._folder / head.vectors, head.count)
-        if not _sums_hold(codes, rows["sum"]):
-            raise CacheError("a vector differs from its checksum")
+        row_size = self._dimension * self._kind.dtype.itemsize
+        with (self._folder / head.vectors).open("rb") as file:
+            if os.fstat(file.fileno()).st_size < head.count * row_size:
+                raise CacheError("vectors are missing")
+            if not _sums_hold(file.fileno(), row_size, np.ascontiguousarray(rows["sum"]), meanwhile):
+                raise CacheError("a vector differs from its checksum")
+            codes = self._mapped(file.fileno(), head.count)
         return CachedVectors(head, rows, self._vectors(codes, rows))
 
-    def _mapped(self, path: Path, count: int) -> NDArray[np.generic]:
+    def _mapped(self, descriptor: int, count: int) -> NDArray[np.generic]:
         dtype = self._kind.dtype
+        if count == 0:
+            return np.empty((0, self._dimension), dtype=dtype)
         size = count * self._dimension * dtype.itemsize
-        with path.open("rb") as file:
-            if os.fstat(file.fileno()).st_size < size:
-                raise CacheError("vectors are missing")
-            if size == 0:
-                return np.empty((0, self._dimension), dtype=dtype)
-            mapped = mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ)
-        if hasattr(mmap, "MADV_SEQUENTIAL"):
-            mapped.madvise(mmap.MADV_SEQUENTIAL)
+        mapped = mmap.mmap(descriptor, size, access=mmap.ACCESS_READ)
         return np.frombuffer(mapped, dtype=dtype).reshape(count, self._dimension)
 
     def _vectors(self, codes: NDArray[np.generic], rows: NDArray[np.void]) -> StoredVectors:
@@ -296,27 +299,45 @@ def _write_at(descriptor: int, data: bytes, offset: int) -> None:
         view, offset = view[written:], offset + written
 
 
-def _word_sums(codes: NDArray[np.generic]) -> NDArray[np.uint64]:
+def _word_sums(rows: NDArray[np.generic]) -> NDArray[np.uint64]:
     """(N,) sum modulo 2^64 of each row's bytes, read as 64-bit words where they are a whole number of those.
 
     Any flipped bit changes it, and so does a missing or a zeroed page; adding is as fast as reading.
     """
-    row_size = codes.shape[1] * codes.dtype.itemsize
+    row_size = rows.shape[1] * rows.dtype.itemsize
     word = np.uint64 if row_size % 8 == 0 else np.uint8
-    words = np.ascontiguousarray(codes).view(word)
+    words = np.ascontiguousarray(rows).view(word)
     sums: NDArray[np.uint64] = words.sum(axis=1, dtype=np.uint64)
     return sums
 
 
-def _sums_hold(codes: NDArray[np.generic], sums: NDArray[np.uint64]) -> bool:
-    """Whether every vector has its sum; two threads, so that one waits for the disk while the other adds."""
-    row_size = max(1, codes.shape[1] * codes.dtype.itemsize)
+def _sums_hold(
+    descriptor: int, row_size: int, sums: NDArray[np.uint64], meanwhile: Callable[[], object]
+) -> bool:
+    """Whether every vector of a file has its sum; two threads, so that one adds while the other reads.
+
+    They read into a buffer each, which is faster from a cold disk than one page fault after the other.
+    """
     step = max(1, _CHECKED_AT_ONCE // row_size)
-    starts = range(0, len(codes), step)
+    spares = threading.local()
 
     def holds(start: int) -> bool:
-        part = slice(start, start + step)
-        return bool(np.array_equal(_word_sums(codes[part]), sums[part]))
+        if not hasattr(spares, "buffer"):
+            spares.buffer = np.empty((step, row_size), dtype=np.uint8)
+        rows = spares.buffer[: min(step, len(sums) - start)]
+        if _read_at(descriptor, memoryview(rows).cast("B"), start * row_size) < rows.size:
+            return False
+        return bool(np.array_equal(_word_sums(rows), sums[start : start + len(rows)]))
 
     with ThreadPoolExecutor(2, thread_name_prefix="checksum") as pool:
-        return all(pool.map(holds, starts))
+        found = pool.map(holds, range(0, len(sums), step))
+        meanwhile()
+        return all(found)
+
+
+def _read_at(descriptor: int, into: memoryview, offset: int) -> int:
+    """Fill a buffer from a place in a file; how many bytes there were."""
+    done = 0
+    while done < len(into) and (count := os.preadv(descriptor, [into[done:]], offset + done)):
+        done += count
+    return done

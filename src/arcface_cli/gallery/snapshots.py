@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,16 +44,14 @@ class Moment:
 
 def take(moment: Moment, kind: VectorType, cached_from: int = CACHED_FROM) -> Snapshot:
     """Every template with its subject. Raises GalleryDamaged naming the broken row, CacheNewerError."""
-    (count,) = moment.connection.execute("SELECT count(*) FROM templates").fetchone()
-    cached = _cached(moment, kind) if count >= cached_from else None
+    subjects = functools.cache(lambda: reading.subject_table(moment.connection, moment.path))
+    cached = _cached(moment, kind, subjects) if _highest_id(moment) >= cached_from else None
     if cached is None:
-        ids, owners, vectors = _from_database(moment, kind, count)
+        ids, owners, vectors = _from_database(moment, kind)
     else:
         ids, owners = np.ascontiguousarray(cached.rows["id"]), np.ascontiguousarray(cached.rows["subject"])
         vectors = cached.vectors
-    if len(ids) != count:
-        raise database.damaged(moment.path, f"it counts {count} templates and shows {len(ids)}")
-    subject_ids, names = reading.subject_table(moment.connection, moment.path)
+    subject_ids, names = subjects()
     return Snapshot(
         template_ids=ids,
         vectors=vectors,
@@ -63,10 +62,17 @@ def take(moment: Moment, kind: VectorType, cached_from: int = CACHED_FROM) -> Sn
     )
 
 
+def _highest_id(moment: Moment) -> int:
+    """As good as the number of templates for choosing where to read them, and found without counting."""
+    (highest,) = moment.connection.execute("SELECT coalesce(max(id), 0) FROM templates").fetchone()
+    return int(highest)
+
+
 def _from_database(
-    moment: Moment, kind: VectorType, count: int
+    moment: Moment, kind: VectorType
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], StoredVectors]:
     dimension = moment.fingerprint.dimension
+    (count,) = moment.connection.execute("SELECT count(*) FROM templates").fetchone()
     ids, owners = np.empty(count, dtype=np.int64), np.empty(count, dtype=np.int64)
     codes = np.empty((count, dimension), dtype=kind.dtype)
     scales = np.empty(count, dtype=np.float32) if kind is VectorType.INT8 else None
@@ -78,13 +84,15 @@ def _from_database(
         if scales is not None and vectors.scales is not None:
             scales[part] = vectors.scales
         start += len(block.ids)
-    return ids[:start], owners[:start], StoredVectors(codes, scales)
+    if start != count:
+        raise database.damaged(moment.path, f"it counts {count} templates and shows {start}")
+    return ids, owners, StoredVectors(codes, scales)
 
 
-def _cached(moment: Moment, kind: VectorType) -> CachedVectors | None:
+def _cached(moment: Moment, kind: VectorType, meanwhile: Callable[[], object]) -> CachedVectors | None:
     """A cache brought up to date; None where there can't be one: a read-only folder, a full disk."""
     cache = moment.cache(kind)
-    cached = _loaded(cache)
+    cached = _loaded(cache, meanwhile)
     if cached is not None and _is_current(moment, cached):
         return cached
     try:
@@ -94,10 +102,10 @@ def _cached(moment: Moment, kind: VectorType) -> CachedVectors | None:
         return None
 
 
-def _loaded(cache: VectorCache) -> CachedVectors | None:
+def _loaded(cache: VectorCache, meanwhile: Callable[[], object] = lambda: None) -> CachedVectors | None:
     """The cache if it is sound; one that is not is made anew, so why it is not matters to `check` alone."""
     try:
-        return cache.load()
+        return cache.load(meanwhile)
     except CacheError:
         return None
 

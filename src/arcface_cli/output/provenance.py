@@ -26,6 +26,7 @@ def template_row(template: StoredTemplate) -> dict[str, Any]:
         **face(template.face),
         "detector": template.detector,
         "created": template.created,
+        "crop": template.has_crop,
     }
 
 
@@ -41,7 +42,10 @@ def stats_row(stats: GalleryStats, point: OperatingPoint | None) -> dict[str, An
         "detectors": list(stats.detectors),
         "generation": stats.generation,
         "threshold": None if point is None else threshold(point),
+        "crops": "kept" if stats.keeps_crops else "none",
+        "crops_stored": stats.crops,
         "bytes": stats.size,
+        "bytes_of_caches": stats.cache_size,
         "created": stats.created,
         "arcface_version": stats.arcface_version,
     }

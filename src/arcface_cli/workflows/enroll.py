@@ -81,7 +81,7 @@ def _enroll_batch(
 
 
 def entry_of(photo: Photo, seen: PhotoFaces, detector: str, *, keep_crop: bool) -> NewTemplate:
-    """The template of a photograph's face. Its path is made absolute, so that it is found again from anywhere."""
+    """The template of a photograph's face. Its path is absolute, so that it is found again from anywhere."""
     if seen.templates is None:
         raise ValueError("enrolment needs templates: run the pipeline with a recogniser")
     return NewTemplate(

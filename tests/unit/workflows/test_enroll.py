@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from arcface_cli.errors import InvalidSubjectName, MissingFile, NoFace
 from arcface_cli.faces import Done, Failed, Outcome, Skipped
 from arcface_cli.gallery.entries import Added, AddResult, Duplicate, EnrolledElsewhere, NewTemplate
+from arcface_cli.imaging.decode import decode
 from arcface_cli.inputs.photo import Photo
 from arcface_cli.pipeline import PhotoOutcome
 from arcface_cli.results import EnrolledPhoto
@@ -34,7 +37,10 @@ class FakeGallery:
 
     def add(self, entries: list[NewTemplate]) -> list[AddResult]:
         self.batches.append(entries)
-        return [self._answers.get(e.source_path, Added(i + 1)) for i, e in enumerate(entries)]
+        return [
+            self._answers.get(Path(os.fsdecode(e.source_path)).name.encode(), Added(i + 1))
+            for i, e in enumerate(entries)
+        ]
 
 
 def told(results: list[PhotoOutcome], gallery: FakeGallery) -> list[Outcome[EnrolledPhoto]]:
@@ -59,12 +65,21 @@ def test_what_is_stored_is_the_face_that_was_chosen_with_where_it_comes_from() -
     gallery = FakeGallery()
     (outcome,) = told([(photo("a.jpg"), Done(SEEN))], gallery)
     ((entry,),) = gallery.batches
-    assert (entry.subject, entry.source_path, entry.detector) == ("ada", b"a.jpg", "fake")
+    assert (entry.subject, entry.source_path) == ("ada", os.fsencode(Path("a.jpg").absolute()))
+    assert (entry.detector, entry.crop) == ("fake", None)
     assert entry.content_sha256 == SEEN.picture.sha256
     assert entry.face is SEEN.faces[0]
     assert entry.feature.tolist() == SEEN.templates.features[0].tolist()  # type: ignore[union-attr]
     assert isinstance(outcome, Done)
     assert outcome.value.template_id == 1
+
+
+def test_a_gallery_that_keeps_crops_gets_the_aligned_face_as_a_png() -> None:
+    gallery = FakeGallery()
+    list(enroll([(photo("a.jpg"), Done(SEEN))], gallery.add, "fake", keep_crops=True))
+    ((entry,),) = gallery.batches
+    assert entry.crop is not None
+    assert np.array_equal(decode(entry.crop, name="crop", max_pixels=10**6), SEEN.aligned.crops[0])
 
 
 @pytest.mark.parametrize(

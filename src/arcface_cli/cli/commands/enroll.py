@@ -24,7 +24,10 @@ def enroll(
         typer.Option(help="Features that arcface embed -o wrote, instead of photographs.", metavar="FILE"),
     ] = None,
     recursive: options.Recursive = False,
+    sync: options.Sync = False,
+    prune: options.Prune = False,
     gallery: options.Gallery = None,
+    keep_crops: options.KeepCrops = None,
     model: options.Model = None,
     detector: options.Detector = None,
     device: options.Device = None,
@@ -54,8 +57,12 @@ def enroll(
     that is enrolled already is left alone. Stored features are enrolled without weights: a row's subject is
     its own, or the name of the folder that its photograph was in.
 
-    Example: [bold]arcface enroll ./people/[/bold]
+    Example: [bold]arcface enroll ./people/[/bold]; later: [bold]arcface enroll ./people/ --sync[/bold]
     """
+    if sync or prune:
+        from arcface_cli.cli.syncing import sync_photographs
+
+        return sync_photographs(context.params)
     if from_embeddings is not None:
         from arcface_cli.cli.stored import enroll_stored
 

@@ -30,6 +30,7 @@ def identify(
     margin: options.Margin = None,
     top: options.Top = None,
     fusion: options.FusionRule = None,
+    index_type: options.VectorKind = None,
     model: options.Model = None,
     detector: options.Detector = None,
     device: options.Device = None,

@@ -1,0 +1,142 @@
+"""`enroll --sync`: compare, show the plan or carry it out. Networks are loaded only when needed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from arcface_cli import __version__
+from arcface_cli.cli import build
+from arcface_cli.cli.batch import Batch, Target, open_sink
+from arcface_cli.cli.console import say
+from arcface_cli.cli.galleries import mention_network
+from arcface_cli.cli.listing import show_rows
+from arcface_cli.errors import GalleryMissing, UsageError
+from arcface_cli.gallery.store import Gallery
+from arcface_cli.inputs.names import printable
+from arcface_cli.output import records
+from arcface_cli.output.records import Run
+from arcface_cli.pipeline import PhotoOutcome
+from arcface_cli.settings import Settings
+from arcface_cli.workflows.sync import Action, Keeping, NobodyKnown, Plan, Step, carry_out, compare
+
+
+def sync_photographs(params: dict[str, Any]) -> int:
+    """Synchronise the gallery with the folders that the parameters of `enroll` name; the exit status."""
+    folders = folders_of(params)
+    build.require_runtime()
+    settings = build.settings_from(params).values
+    plan = planned(settings, params, folders)
+    if params["dry_run"]:
+        show_rows(plan_rows(plan, prune=params["prune"]), settings, ("action", "subject", "photo", "was"))
+        say(summary(plan, prune=params["prune"], done=False))
+        return 0 if plan.is_whole else 3
+    return carried_out(plan, settings, params)
+
+
+def folders_of(params: dict[str, Any]) -> list[Path]:
+    """The folders to synchronise with. Raises UsageError for what can't be compared as a whole."""
+    if not params["sync"]:
+        raise UsageError("--prune goes with --sync", hint="add --sync")
+    if params["name"] is not None or params["manifest"] is not None or params["from_embeddings"] is not None:
+        raise UsageError(
+            "--sync compares folders of people, so it goes with PATH alone", hint="name a folder"
+        )
+    folders = [Path(path) for path in params["paths"] or ()]
+    for folder in folders:
+        if not folder.is_dir():
+            raise UsageError(
+                f"{folder}: is no folder, and --sync compares whole folders", hint="name a folder"
+            )
+    return folders
+
+
+def planned(settings: Settings, params: dict[str, Any], folders: Sequence[Path]) -> Plan:
+    """What there is to do. Raises GalleryModelMismatch before any photograph is read."""
+    fingerprint = build.fingerprint_of(
+        build.store(settings).resolve(settings.model, settings.detector), settings
+    )
+    photos = build.people(params)
+    try:
+        with Gallery.open(settings.gallery) as gallery:
+            gallery.require(fingerprint)
+            gallery.require_crops(settings.keep_crops)
+            return compare(photos, folders, gallery)
+    except GalleryMissing:
+        return compare(photos, folders, NobodyKnown())
+
+
+def carried_out(plan: Plan, settings: Settings, params: dict[str, Any]) -> int:
+    """Do what the plan says, one record a photograph; the exit status."""
+    work = Batch(settings, params["fail_fast"], params["verbose"], lambda: len(plan.steps))
+    model = build.store(settings).resolve(settings.model, settings.detector)
+    run = Run("enroll", __version__, model.name, model.detector.entry.name, "none", settings.precision)
+    results: Iterator[PhotoOutcome] = iter(())
+    if plan.to_embed:
+        shop = build.workshop(
+            "enroll", settings, iter(plan.to_embed), recognise=True, faces="one", verbosity=params["verbose"]
+        )
+        run, results = shop.run, shop.results()
+    with (
+        open_sink(Target("enroll", settings, params["output"])) as sink,
+        Gallery.open_or_create(
+            settings.gallery,
+            build.fingerprint_of(model, settings),
+            model=run.model,
+            detector=run.detector,
+            keep_crops=settings.keep_crops,
+        ) as gallery,
+        closing(
+            carry_out(
+                plan, results, gallery, Keeping(run.detector, gallery.keeps_crops), prune=params["prune"]
+            )
+        ) as outcomes,
+    ):
+        mention_network(settings)
+        work.run(sink, outcomes, lambda *result: records.enrolled(run, *result))
+    if not settings.quiet:
+        say(summary(plan, prune=params["prune"], done=True))
+    return work.tally.status()
+
+
+def summary(plan: Plan, *, prune: bool, done: bool) -> str:
+    """One line: how many photographs of each kind, and what becomes of what is gone."""
+    counts = plan.counts
+    parts = [f"{counts[action]} {action}" for action in Action if counts[action]] or ["nothing to do"]
+    line = f"sync: {', '.join(parts)}"
+    if not counts[Action.VANISHED]:
+        return line
+    if not plan.is_whole:
+        return f"{line}; nothing is pruned, for not everything could be read"
+    if prune:
+        return f"{line}; templates of vanished photographs {'were' if done else 'would be'} removed"
+    return f"{line}; --prune removes the templates of vanished photographs"
+
+
+def plan_rows(plan: Plan, *, prune: bool) -> list[dict[str, Any]]:
+    """What a synchronisation would change, in the order of the photographs; unchanged ones are left out."""
+    rows = [_step_row(step) for step in plan.steps if step.action is not Action.UNCHANGED]
+    gone = "removed" if prune and plan.is_whole else Action.VANISHED.value
+    rows += [
+        {"action": gone, "subject": each.subject, "photo": _shown(each.source_path), "was": None}
+        for each in plan.vanished
+    ]
+    return rows
+
+
+def _step_row(step: Step) -> dict[str, Any]:
+    was = None if step.was is None else _shown(step.was)
+    row = {
+        "action": step.action.value,
+        "subject": step.photo.subject,
+        "photo": step.photo.display,
+        "was": was,
+    }
+    return row if step.owner is None else row | {"was": f"{was} ({step.owner})"}
+
+
+def _shown(path: bytes) -> str:
+    return printable(os.fsdecode(path))
