@@ -120,6 +120,20 @@ class StoredTemplate:
     created: str
     has_crop: bool = False
 
+    def anew(self, feature: NDArray[np.float32], crop: bytes | None) -> NewTemplate:
+        """The same face, to be enrolled in another gallery."""
+        return NewTemplate(
+            self.subject,
+            feature,
+            self.source_path,
+            self.content_sha256,
+            self.face,
+            self.detector,
+            self.image_width,
+            self.image_height,
+            crop,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Enrolled:

@@ -24,6 +24,7 @@ def export(connection: sqlite3.Connection, source: Path, target: Path) -> None:
         descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
         os.close(descriptor)
         with database.translated(temporary, writing=True):
+            connection.execute("PRAGMA query_only = OFF")  # a reader may write a copy
             connection.execute("VACUUM INTO ?", (os.fsdecode(temporary),))
         database.sync(temporary)
         os.link(temporary, target)

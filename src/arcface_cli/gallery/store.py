@@ -37,6 +37,7 @@ from arcface_cli.gallery import (
     checksums,
     database,
     moving,
+    proof,
     reading,
     snapshots,
     writer_note,
@@ -69,9 +70,9 @@ class Gallery:
     holds it for too long; those that write raise OutputError when the disk is full or read-only.
     """
 
-    def __init__(self, directory: Path, connection: sqlite3.Connection) -> None:
+    def __init__(self, directory: Path, connection: sqlite3.Connection, file_name: str = FILE_NAME) -> None:
         self.directory = directory
-        self._path = directory / FILE_NAME
+        self._path = directory / file_name
         self._connection = connection
         self._meta = reading.meta(connection, self._path)
         self.fingerprint = reading.fingerprint(self._meta, self._path)
@@ -89,6 +90,17 @@ class Gallery:
         try:
             with database.translated(directory / FILE_NAME, writing=False):
                 return cls(directory, connection)
+        except BaseException:
+            connection.close()
+            raise
+
+    @classmethod
+    def open_exported(cls, file: Path) -> Gallery:
+        """Open a file that `export` wrote, for reading. Raises what `open` raises."""
+        connection = database.connect(file, writable=False)
+        try:
+            with database.translated(file, writing=False):
+                return cls(file.parent, connection, file.name)
         except BaseException:
             connection.close()
             raise
@@ -283,6 +295,21 @@ class Gallery:
                 return snapshots.take(self._moment, kind, cached_from)
         with self._reading():  # somebody writes all the time: their cache is always ahead
             return snapshots.take(self._moment, kind, sys.maxsize)
+
+    def entries(self) -> Iterator[NewTemplate]:
+        """Every template as it would be enrolled anew, in id order, each row checked."""
+        with self._reading():
+            provenance = reading.all_templates(self._connection, self._path)
+            for block in reading.blocks(self._connection, self._path, self.fingerprint.dimension):
+                for template_id, feature in zip(block.ids.tolist(), block.features, strict=True):
+                    stored = next(provenance)
+                    png = reading.crop(self._connection, self._path, template_id)
+                    yield stored.anew(feature, png)
+
+    def needles_of(self, template_ids: Sequence[int]) -> list[proof.Needle]:
+        """What `proof.traces` has to look for once these templates are removed."""
+        with self._reading():
+            return proof.needles(self._connection, template_ids)
 
     def findings(self) -> Iterator[Finding]:
         """What is wrong with the gallery's rows and caches; `check.folder_findings` looks at its files."""

@@ -1,14 +1,15 @@
-"""`arcface gallery`: list, show, stats."""
+"""`arcface gallery`: who is enrolled, what is stored, and everything that is done to it."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from arcface_cli.cli import options
 
-app = typer.Typer(help="See who is enrolled, and what is stored about them.", no_args_is_help=True)
+app = typer.Typer(help="See, mend, move and examine who is enrolled.", no_args_is_help=True)
 
 
 @app.command("list")
@@ -81,3 +82,129 @@ def stats(
         row = stats_row(opened.stats(), build.stated_point(loaded.values, opened.model))
     show_facts(row, loaded.values)
     return 0
+
+
+@app.command("rename")
+def rename(
+    context: typer.Context,
+    old: Annotated[str, typer.Argument(help="The name now.", metavar="OLD", show_default=False)],
+    new: Annotated[str, typer.Argument(help="The name to be.", metavar="NEW", show_default=False)],
+    gallery: options.Gallery = None,
+    quiet: options.Quiet = None,
+) -> int:
+    """Give a person another name, which nobody has yet.
+
+    Example: [bold]arcface gallery rename "A. Lovelace" ada[/bold]
+    """
+    from arcface_cli.cli import curating
+
+    return curating.rename(context.params, old, new)
+
+
+@app.command("merge")
+def merge(
+    context: typer.Context,
+    names: Annotated[
+        list[str], typer.Argument(help="Those who are one person.", metavar="NAME...", show_default=False)
+    ],
+    into: Annotated[str, typer.Option(help="Who they are.", metavar="NAME", show_default=False)],
+    gallery: options.Gallery = None,
+    quiet: options.Quiet = None,
+) -> int:
+    """Make several people one: their templates go to --into, their names go.
+
+    Example: [bold]arcface gallery merge ada2 "A. Lovelace" --into ada[/bold]
+    """
+    from arcface_cli.cli import curating
+
+    return curating.merge(context.params, names, into)
+
+
+@app.command("remove")
+def remove(
+    context: typer.Context,
+    names: Annotated[
+        list[str] | None, typer.Argument(help="The people.", metavar="[NAME]...", show_default=False)
+    ] = None,
+    template: Annotated[
+        list[int] | None, typer.Option(help="One template, by its number; can be repeated.", metavar="N")
+    ] = None,
+    verify: Annotated[
+        bool,
+        typer.Option("--verify", help="Look for it in every file afterwards; status 1 if it is there."),
+    ] = False,
+    dry_run: options.DryRun = False,
+    yes: options.Yes = False,
+    gallery: options.Gallery = None,
+    quiet: options.Quiet = None,
+) -> int:
+    """Remove people, or single templates, for good: features, crops, paths, hashes and cached vectors.
+
+    Example: [bold]arcface gallery remove alice --verify[/bold]
+    """
+    from arcface_cli.cli import curating
+
+    return curating.remove(context.params, names or [], template or [])
+
+
+@app.command("export")
+def export(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(help="A file that doesn't exist yet.", show_default=False)],
+    gallery: options.Gallery = None,
+    quiet: options.Quiet = None,
+) -> int:
+    """Write everything into one file, also while others use the gallery (docs/gallery-format.md).
+
+    Example: [bold]arcface gallery export faces.arcface[/bold]
+    """
+    from arcface_cli.cli import curating
+
+    return curating.export(context.params, file)
+
+
+@app.command("import")
+def import_gallery(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(help="What export wrote.", show_default=False)],
+    gallery: options.Gallery = None,
+    keep_crops: options.KeepCrops = None,
+    format: options.OutputFormat = None,
+    json: options.AsJson = False,
+    quiet: options.Quiet = None,
+) -> int:
+    """Enroll all that an exported file holds; what is enrolled already is left alone.
+
+    Example: [bold]arcface gallery import faces.arcface[/bold]
+    """
+    from arcface_cli.cli import curating
+
+    return curating.import_(context.params, file)
+
+
+@app.command("check")
+def check(
+    context: typer.Context,
+    gallery: options.Gallery = None,
+    format: options.OutputFormat = None,
+    json: options.AsJson = False,
+    quiet: options.Quiet = None,
+) -> int:
+    """Read every byte and hold it to its checksum. Status 1 with findings, each with a way to mend it.
+
+    Example: [bold]arcface gallery check[/bold]
+    """
+    from arcface_cli.cli import curating
+
+    return curating.check_gallery(context.params)
+
+
+@app.command("compact")
+def compact(context: typer.Context, gallery: options.Gallery = None, quiet: options.Quiet = None) -> int:
+    """Give the space of what was removed back to the disk.
+
+    Example: [bold]arcface gallery compact[/bold]
+    """
+    from arcface_cli.cli import curating
+
+    return curating.compact(context.params)

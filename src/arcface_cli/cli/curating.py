@@ -1,0 +1,160 @@
+"""What the `gallery` verbs do that change, move or examine a gallery."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from arcface_cli.cli.build import settings_from
+from arcface_cli.cli.console import say
+from arcface_cli.cli.listing import show_facts, show_rows
+from arcface_cli.errors import ArcfaceError, GalleryDamaged, GalleryMissing, UsageError
+from arcface_cli.gallery import check, proof
+from arcface_cli.gallery.store import FILE_NAME, Gallery
+from arcface_cli.inputs.names import printable
+from arcface_cli.settings import Settings
+from arcface_cli.workflows.transfer import transfer
+
+FOUND = 1
+"""Exit status of `check`, `audit` and `remove --verify` when they find something."""
+
+
+def rename(params: dict[str, Any], old: str, new: str) -> int:
+    """Give a subject another name."""
+    settings = settings_from(params).values
+    with Gallery.open(settings.gallery, writable=True) as gallery:
+        gallery.rename(old, new)
+    _told(settings, f"{old} is called {new} now")
+    return 0
+
+
+def merge(params: dict[str, Any], names: Sequence[str], into: str) -> int:
+    """Make several subjects one."""
+    settings = settings_from(params).values
+    with Gallery.open(settings.gallery, writable=True) as gallery:
+        count = gallery.merge(names, into)
+    _told(settings, f"{count} templates of {', '.join(names)} belong to {into} now")
+    return 0
+
+
+def remove(params: dict[str, Any], names: Sequence[str], template_ids: Sequence[int]) -> int:
+    """Remove subjects and single templates, after asking; with --verify, prove that nothing is left."""
+    settings = settings_from(params).values
+    if not names and not template_ids:
+        raise UsageError("nobody was named", hint="arcface gallery remove NAME, or --template N")
+    with Gallery.open(settings.gallery, writable=True) as gallery:
+        ids = [each.template_id for name in names for each in gallery.templates_of(name)]
+        ids += [gallery.template(number).template_id for number in template_ids]
+        ids = list(dict.fromkeys(ids))
+        whom = ", ".join([*names, *(f"template {number}" for number in template_ids)])
+        if params["dry_run"]:
+            say(f"{len(ids)} templates would be removed: {whom}")
+            return 0
+        if not params["yes"] and not confirmed(f"remove {len(ids)} templates ({whom})?"):
+            say("nothing was removed")
+            return 0
+        needles = gallery.needles_of(ids) if params["verify"] else []
+        gallery.remove_templates(ids)
+        _told(settings, f"{len(ids)} templates were removed: {whom}")
+        return prove_gone(gallery, needles) if params["verify"] else 0
+
+
+def confirmed(question: str) -> bool:
+    """The answer of whoever sits there; without a terminal the command line is answer enough."""
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return True
+    sys.stderr.write(f"arcface: {question} [y/N] ")
+    sys.stderr.flush()
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def prove_gone(gallery: Gallery, needles: Sequence[proof.Needle]) -> int:
+    """Look for what was removed in every file of the gallery, once more after rewriting it if need be."""
+    if not gallery.empty_log():
+        say("another process reads from the gallery, whose log can't be emptied meanwhile; run check later")
+        return FOUND
+    left = proof.traces(gallery.directory, needles)
+    if left:
+        gallery.compact()
+        left = proof.traces(gallery.directory, needles)
+    for trace in left:
+        say(f"still there: {trace}")
+    if left:
+        return FOUND
+    say(f"verified: none of {len(needles)} pieces of what was removed is in any file of {gallery.directory}")
+    return 0
+
+
+def export(params: dict[str, Any], target: Path) -> int:
+    """Write the gallery into one file."""
+    settings = settings_from(params).values
+    with Gallery.open(settings.gallery) as gallery:
+        gallery.export(target)
+        stats = gallery.stats()
+    _told(
+        settings,
+        f"{target}: {stats.templates} templates of {stats.subjects} subjects, private: it holds faces",
+    )
+    return 0
+
+
+def import_(params: dict[str, Any], source: Path) -> int:
+    """Take the templates of an exported file; the gallery is made if there is none."""
+    settings = settings_from(params).values
+    with Gallery.open_exported(source) as exported:
+        keep = settings.keep_crops
+        if keep is None and not (settings.gallery / FILE_NAME).exists():
+            keep = exported.keeps_crops
+        with Gallery.open_or_create(
+            settings.gallery,
+            exported.fingerprint,
+            model=exported.model,
+            detector=exported.detector,
+            keep_crops=keep,
+        ) as gallery:
+            counts = transfer(exported.entries(), gallery.add)
+    show_facts({"file": printable(str(source)), **counts}, settings)
+    return 3 if counts["enrolled_as_another"] else 0
+
+
+def check_gallery(params: dict[str, Any]) -> int:
+    """Tell of everything that is wrong with a gallery; status 1 if anything is."""
+    settings = settings_from(params).values
+    if not settings.gallery.is_dir():
+        raise GalleryMissing(f"{settings.gallery}: holds no gallery")
+    found = list(check.folder_findings(settings.gallery, FILE_NAME))
+    try:
+        with Gallery.open(settings.gallery) as gallery:
+            found += gallery.findings()
+            templates = gallery.stats().templates
+    except GalleryDamaged as error:
+        found.append(_unreadable(settings, error))
+        templates = 0
+    rows = [{key: value for key, value in asdict(each).items() if value is not None} for each in found]
+    show_rows(rows, settings, ("code", "where", "problem", "mend"))
+    if not settings.quiet:
+        say(f"check: {len(found)} findings, {templates} templates, {settings.gallery}")
+    return FOUND if found else 0
+
+
+def _unreadable(settings: Settings, error: ArcfaceError) -> check.Finding:
+    return check.Finding("damaged", str(settings.gallery), error.message, error.hint or check.RESTORE)
+
+
+def compact(params: dict[str, Any]) -> int:
+    """Give back the space of what was removed."""
+    settings = settings_from(params).values
+    with Gallery.open(settings.gallery, writable=True) as gallery:
+        before = gallery.stats().size
+        gallery.compact()
+        after = gallery.stats().size
+    _told(settings, f"{settings.gallery}: {before:,} bytes before, {after:,} now")
+    return 0
+
+
+def _told(settings: Settings, text: str) -> None:
+    if not settings.quiet:
+        say(text)
