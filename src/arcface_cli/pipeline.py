@@ -34,6 +34,7 @@ from arcface_cli.faces import (
 )
 from arcface_cli.imaging.decode import MAX_PIXELS, decode
 from arcface_cli.imaging.geometry import warp
+from arcface_cli.imaging.room import Room
 from arcface_cli.inputs.photo import MAX_BYTES, Photo
 from arcface_cli.quality import QualityGates, largest, measure
 from arcface_cli.recognition.recogniser import Recogniser
@@ -48,7 +49,7 @@ class Stages:
     """The parts that a photograph goes through. recogniser None: stop at the crops.
 
     gates: what a face must keep to be used.  pooled: embed the crops of many photographs together.
-    keep_content: keep the file's bytes with its faces.
+    keep_content: keep the file's bytes with its faces.  room: for pixels, shared by all photographs.
     """
 
     detector: Detector
@@ -59,6 +60,7 @@ class Stages:
     max_pixels: int = MAX_PIXELS
     pooled: bool = False
     keep_content: bool = False
+    room: Room = field(default_factory=Room)
 
 
 PhotoOutcome = tuple[Photo, Outcome[PhotoFaces]]
@@ -77,6 +79,7 @@ def process(photos: Iterable[Photo], stages: Stages, workers: int) -> Iterator[P
 
 
 def _in_order(photos: Iterable[Photo], stages: Stages, workers: int) -> Iterator[PhotoOutcome]:
+    stages = replace(stages, room=Room.for_workers(workers))
     pool = ThreadPoolExecutor(workers, thread_name_prefix="photo")
     under_way: deque[tuple[Photo, Future[Outcome[PhotoFaces]]]] = deque()
     try:
@@ -159,10 +162,12 @@ def work_through(photo: Photo, stages: Stages) -> Outcome[PhotoFaces]:
 
 def _outcome_of(photo: Photo, stages: Stages) -> Outcome[PhotoFaces]:
     data = photo.read(stages.max_bytes)
-    image = decode(data, name=photo.display, max_pixels=stages.max_pixels)
-    picture = Picture(image.shape[1], image.shape[0], hashlib.sha256(data).hexdigest())
-    found = stages.detector.detect(image)
-    seen = _good_faces(image, found, stages, photo.display)
+    with stages.room.lease() as reserve:
+        image = decode(data, name=photo.display, max_pixels=stages.max_pixels, reserve=reserve)
+        picture = Picture(image.shape[1], image.shape[0], hashlib.sha256(data).hexdigest())
+        found = stages.detector.detect(image)
+        seen = _good_faces(image, found, stages, photo.display)
+        del image
     if not seen.faces:
         return Skipped(largest(seen.refused).reason, seen.refused)
     templates = None if stages.recogniser is None else stages.recogniser.embed(seen.aligned, photo.display)

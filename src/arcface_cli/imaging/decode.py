@@ -29,6 +29,7 @@ from arcface_cli.errors import (
 )
 from arcface_cli.imaging.kinds import HEIF, PLUGINS, ends_early, foreign_kind, picture_kind
 from arcface_cli.imaging.pixels import to_bgr, upright
+from arcface_cli.imaging.room import Reserve, give_back_large_blocks
 
 MAX_PIXELS = 178_956_970
 """Pixels that a picture may have: Pillow's own hard limit, 0.5 GiB of BGR. A higher limit has no effect."""
@@ -46,10 +47,16 @@ _ORIENTATION = 0x0112
 warnings.filterwarnings("ignore", module=r"PIL(\.|$)")
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 logging.getLogger("PIL").addHandler(logging.NullHandler())
+give_back_large_blocks()
 
 
 def decode(
-    data: bytes, *, name: str = "the picture", max_pixels: int = MAX_PIXELS, min_side: int = MIN_SIDE
+    data: bytes,
+    *,
+    name: str = "the picture",
+    max_pixels: int = MAX_PIXELS,
+    min_side: int = MIN_SIDE,
+    reserve: Reserve | None = None,
 ) -> NDArray[np.uint8]:
     """Decode a photograph: (H, W, 3) uint8 BGR, contiguous, EXIF orientation applied.
 
@@ -57,7 +64,7 @@ def decode(
     animation the first frame, of a document the first page; ICC profiles are ignored, as cv2 does.
 
     name: what an error calls the picture.  max_pixels, min_side: limits on the size in the header,
-    checked before any pixel is decoded.
+    checked before any pixel is decoded.  reserve: told the number of pixels before they take memory.
 
     Raises EmptyFile, UnsupportedFormat, ImageTooLarge, ImageTooSmall or UnreadableImage, nothing else.
     """
@@ -70,6 +77,8 @@ def decode(
         image = _open(data, kind, name)
         _check_size(image.size, name, max_pixels, min_side)
         _check_scans(data, kind, image.size, name, max_pixels)
+        if reserve is not None:
+            reserve(image.size[0] * image.size[1])
         return _pixels(image)
     except ArcfaceError:
         raise

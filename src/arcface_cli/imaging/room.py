@@ -1,0 +1,65 @@
+"""How many pixels may be decoded at a time, by all workers together, so that large pictures fit in memory."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import functools
+import threading
+from collections.abc import Callable, Iterator
+
+Reserve = Callable[[int], None]
+"""Waits until so many pixels fit."""
+
+_SHARED, _OF_EACH = 96_000_000, 12_000_000
+_M_MMAP_THRESHOLD = -3
+_LARGE_BLOCK = 16_000_000
+"""Bytes. Pillow keeps pictures in blocks of 16 MiB."""
+
+
+class Room:
+    """Pixels of pictures that are decoded and not let go of yet. Decoding takes some 7 bytes for each.
+
+    A picture waits for others to go, but never for itself: one that is larger than the room has it alone.
+    """
+
+    def __init__(self, pixels: int = _SHARED) -> None:
+        self._pixels = pixels
+        self._taken = 0
+        self._changed = threading.Condition()
+
+    @classmethod
+    def for_workers(cls, workers: int) -> Room:
+        """Two pictures of 50 megapixels for two workers, 24 megapixels for each of eight."""
+        return cls(_SHARED + _OF_EACH * workers)
+
+    @contextlib.contextmanager
+    def lease(self) -> Iterator[Reserve]:
+        """Space for one picture: reserve it once, when its size is known; it is given back at the end."""
+        taken = 0
+
+        def reserve(pixels: int) -> None:
+            nonlocal taken
+            with self._changed:
+                self._changed.wait_for(lambda: not self._taken or self._taken + pixels <= self._pixels)
+                self._taken += pixels
+            taken = pixels
+
+        try:
+            yield reserve
+        finally:
+            with self._changed:
+                self._taken -= taken
+                self._changed.notify_all()
+
+
+@functools.cache
+def give_back_large_blocks() -> None:
+    """Have glibc return freed pictures to the system, rather than keep some for every thread.
+
+    By itself it raises its limit for that with every block that is freed, up to 32 MiB, and ten pictures of
+    50 megapixels on eight threads then take 2.3 GB in place of 1.4. Elsewhere nothing happens.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(_M_MMAP_THRESHOLD, _LARGE_BLOCK)
