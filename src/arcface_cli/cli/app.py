@@ -19,6 +19,7 @@ from arcface_cli.cli.commands import (
     demo,
     embed,
     enroll,
+    evaluate,
     gallery,
     identify,
     models,
@@ -52,6 +53,7 @@ app.command("embed", rich_help_panel=VERBS)(embed.embed)
 app.command("enroll", rich_help_panel=VERBS)(enroll.enroll)
 app.command("identify", rich_help_panel=VERBS)(identify.identify)
 app.command("verify", rich_help_panel=VERBS)(verify.verify)
+app.command("evaluate", rich_help_panel=VERBS)(evaluate.evaluate)
 app.add_typer(gallery.app, name="gallery", rich_help_panel=KEEP)
 app.add_typer(models.app, name="models", rich_help_panel=KEEP)
 app.command("demo", rich_help_panel=SETUP)(demo.demo)

@@ -214,22 +214,25 @@ def expected_range(
     return float(low), float(high)
 
 
-Statistic = Callable[[Floats], float]
-"""A figure from (P,) weights of the comparisons; NaN where it isn't defined."""
+Statistics = Callable[[Floats], Floats]
+"""Figures (S,) from (P,) weights of the comparisons; NaN where one isn't defined."""
 
 
 def bootstrap(
-    scores: PairScores, statistic: Statistic, *, resamples: int = 400, seed: int = SEED
-) -> tuple[float, float] | None:
-    """Percentile interval of any figure, people resampled; None where too few resamples define it.
+    scores: PairScores, statistics: Statistics, *, resamples: int = 400, seed: int = SEED
+) -> list[tuple[float, float] | None]:
+    """Percentile intervals of any figures, people resampled; None where too few resamples define one.
 
     Somewhat wide: see the note on pairs at the top.
     """
     numbers, rows = np.unique(np.concatenate([scores.first, scores.second]), return_inverse=True)
     first, second = rows[: len(scores)], rows[len(scores) :]
     drawn = (pair_weights(c, first, second) for c in people_counts(len(numbers), resamples, seed))
-    values = np.array([statistic(weight) for weight in drawn])
-    values = values[~np.isnan(values)]
+    values = np.array([statistics(weight) for weight in drawn])
+    return [_middle(column[~np.isnan(column)], resamples) for column in values.T]
+
+
+def _middle(values: Floats, resamples: int) -> tuple[float, float] | None:
     if len(values) < resamples / 2:
         return None
     low, high = np.quantile(values, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])

@@ -114,5 +114,7 @@ def test_a_bootstrapped_figure_has_its_estimate_inside() -> None:
     random = np.random.default_rng(2)
     first = np.repeat(np.arange(30), 4)
     scores = PairScores(random.normal(size=120), np.ones(120, bool), first, first)
-    found = intervals.bootstrap(scores, lambda weight: float(weight @ scores.similarity / weight.sum()))
+    (found,) = intervals.bootstrap(
+        scores, lambda weight: np.array([weight @ scores.similarity / weight.sum()])
+    )
     assert found is not None and found[0] < scores.similarity.mean() < found[1]

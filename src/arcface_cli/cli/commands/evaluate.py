@@ -1,0 +1,109 @@
+"""`arcface evaluate`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from arcface_cli.cli import options
+
+PROTOCOL, ANSWER = "Protocol", "Answer"
+
+
+def _option(*names: str, metavar: str | None = None, help: str, panel: str = PROTOCOL) -> Any:
+    return typer.Option(*names, metavar=metavar, help=help, rich_help_panel=panel)
+
+
+def evaluate(
+    context: typer.Context,
+    source: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="PATH",
+            help="A folder with a folder for each person, or an InsightFace .bin.",
+            show_default=False,
+        ),
+    ] = None,
+    pairs: Annotated[
+        Path | None, _option(metavar="FILE", help="Pairs to compare: LFW's pairs.txt, or CSV.")
+    ] = None,
+    gallery_list: Annotated[
+        Path | None, _option("--gallery", metavar="FILE", help="CSV of the photographs to enroll.")
+    ] = None,
+    probes: Annotated[
+        Path | None, _option(metavar="FILE", help="CSV of the photographs to search with.")
+    ] = None,
+    enroll: Annotated[
+        int | None, _option(metavar="K", help="Enroll the first K of each person, search with the others.")
+    ] = None,
+    strangers: Annotated[
+        Path | None, _option(metavar="DIR", help="People who aren't enrolled, a folder each.")
+    ] = None,
+    distractors: Annotated[
+        Path | None, _option(metavar="DIR", help="Further people to enroll among.")
+    ] = None,
+    sizes: Annotated[
+        str | None, _option(metavar="N,N", help="How many distractors; default 10, 100...")
+    ] = None,
+    attributes: Annotated[
+        Path | None, _option(metavar="FILE", help="CSV with a row a person, for rates by group.")
+    ] = None,
+    by: Annotated[str | None, _option(metavar="COLUMN", help="Column of --attributes.")] = None,
+    claims: Annotated[
+        list[str] | None,
+        _option(
+            "--assert",
+            metavar="CLAIM",
+            help="Status 1 unless it holds: 'FNIR@FPIR=0.01<=0.05'.",
+            panel=ANSWER,
+        ),
+    ] = None,
+    report: Annotated[
+        Path | None, _option(metavar="FILE.html", help="Write a report, one file.", panel=ANSWER)
+    ] = None,
+    save: Annotated[
+        Path | None, _option(metavar="RUN", help="Keep the scores for --compare.", panel=ANSWER)
+    ] = None,
+    compare: Annotated[
+        tuple[Path, Path] | None,
+        _option(metavar="RUN RUN", help="Two saved runs side by side.", panel=ANSWER),
+    ] = None,
+    threshold: options.Threshold = None,
+    max_distance: options.MaxDistance = None,
+    metric: options.Metric = None,
+    model: options.Model = None,
+    detector: options.Detector = None,
+    device: options.Device = None,
+    precision: options.Precision = None,
+    flip: options.Flip = None,
+    faces: options.FaceChoice = None,
+    min_face: options.MinFace = None,
+    det_score: options.DetScore = None,
+    output: options.OutputFile = None,
+    format: options.OutputFormat = None,
+    json: options.AsJson = False,
+    cache: Annotated[bool, typer.Option("--cache/--no-cache", help="Remember templates by content.")] = True,
+    batch: options.Batch = None,
+    jobs: options.Jobs = None,
+    no_progress: options.NoProgress = None,
+    quiet: options.Quiet = None,
+    verbose: options.Verbose = 0,
+) -> int:
+    """Error rates from labelled photographs, each with the interval that the data allow.
+
+    Example: [bold]arcface evaluate --pairs pairs.txt ./lfw --report lfw.html[/bold]
+    """
+    from arcface_cli.cli import build, evaluating
+    from arcface_cli.cli.embedding import Embedder
+
+    loaded = build.settings_from(context.params)
+    if compare is not None:
+        return evaluating.compared(*compare, loaded.values, output)
+    request = evaluating.Request(
+        source, pairs, gallery_list, probes, enroll, strangers, distractors, sizes, attributes, by
+    )
+    point = evaluating.threshold_of(loaded)
+    with Embedder("evaluate", loaded, cached=cache, verbosity=verbose) as embedder:
+        return evaluating.answer(request, embedder, point, loaded.values, claims or [], output, report, save)

@@ -1,0 +1,127 @@
+"""Figures of a run -> tables for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+Figures = Mapping[str, Any]
+Table = tuple[str, list[dict[str, str]]]
+"""Title, and rows of cells by column."""
+
+
+def percent(rate: float | None) -> str:
+    """A rate as people read it: three digits, small ones as 1.2e-05."""
+    if rate is None:
+        return "-"
+    return f"{rate:.1e}" if 0 < rate < 1e-4 else f"{100 * rate:.3g} %"
+
+
+def interval(found: Figures | None) -> str:
+    """A rate, its 95 % interval, and the counts."""
+    if found is None:
+        return "nothing to count"
+    text = percent(found["rate"])
+    if found["low"] is not None:
+        text += f" ({percent(found['low'])} to {percent(found['high'])})"
+    return f"{text}, {found['events']:,} of {found['total']:,}" if "events" in found else text
+
+
+def _range(pair: Sequence[float] | None) -> str:
+    return "" if pair is None else f"{percent(pair[0])} to {percent(pair[1])}"
+
+
+def tables(figures: Figures) -> list[Table]:
+    """All tables of a run."""
+    if figures["kind"] == "verification":
+        found = [("", _verification(figures)), ("", _fmr_table(figures))]
+    else:
+        found = [("", _identification(figures)), ("", _fpir_table(figures))]
+        if "sizes" in figures:
+            found.append(("", [_size_row(each) for each in figures["sizes"]]))
+    if figures["groups"]:
+        found.append(("", [_group_row(each) for each in figures["groups"]]))
+    return found
+
+
+def _fact(name: str, value: str) -> dict[str, str]:
+    return {"figure": name, "value": value}
+
+
+def _verification(figures: Figures) -> list[dict[str, str]]:
+    counts, eer, at = figures["comparisons"], figures["eer"], figures["at_threshold"]
+    failed = counts["failed_genuine"] + counts["failed_impostor"]
+    rows = [
+        _fact("comparisons", f"{counts['genuine']:,} genuine, {counts['impostor']:,} impostor"),
+        _fact("people", f"{counts['people']:,}"),
+        _fact("without a template", f"{failed:,}, counted as errors"),
+        _fact("EER", f"{percent(eer['rate'])} ({_range(eer['interval']) or 'no interval'})"),
+    ]
+    if figures["accuracy"] is not None:
+        accuracy = figures["accuracy"]
+        folds = len(accuracy["accuracies"])
+        rows.append(
+            _fact(f"accuracy, {folds} folds", f"{accuracy['mean']:.4f} +- {accuracy['deviation']:.4f}")
+        )
+    if at is not None:
+        rows.append(_fact(f"FMR at {at['threshold']:.4f}", interval(at["fmr"])))
+        rows.append(_fact(f"FNMR at {at['threshold']:.4f}", interval(at["fnmr"])))
+    return rows
+
+
+def _fmr_table(figures: Figures) -> list[dict[str, str]]:
+    return [
+        {
+            "FMR": f"{row['fmr']:g}",
+            "threshold": f"{row['threshold']:.4f}" if row["supported"] else "",
+            "FNMR": percent(row["fnmr"]) if row["supported"] else "",
+            "95 % interval": _range(row["interval"])
+            if row["supported"]
+            else f"needs {row['comparisons_needed']:,} impostor comparisons",
+        }
+        for row in figures["table"]
+    ]
+
+
+def _identification(figures: Figures) -> list[dict[str, str]]:
+    counts, at = figures["searches"], figures["at_threshold"]
+    rows = [
+        _fact("gallery", f"{counts['subjects']:,} subjects, {figures.get('templates', 0):,} templates"),
+        _fact("failed to enroll", f"{figures.get('failed_to_enroll', 0):,} photographs"),
+        _fact("searches", f"{counts['enrolled']:,} for enrolled people, {counts['strangers']:,} for others"),
+        _fact("probes without a template", f"{counts['failed']:,}, counted as errors"),
+        _fact("rank 1", interval(figures["rank1"])),
+    ]
+    if at is not None:
+        rows.append(_fact(f"FPIR at {at['threshold']:.4f}", interval(at["fpir"])))
+        rows.append(_fact(f"FNIR at {at['threshold']:.4f}", interval(at["fnir"])))
+    return rows
+
+
+def _fpir_table(figures: Figures) -> list[dict[str, str]]:
+    return [
+        {
+            "FPIR": f"{row['fpir']:g}",
+            "threshold": f"{row['threshold']:.4f}" if row["supported"] else "",
+            "FNIR": percent(row["fnir"]) if row["supported"] else "",
+            "95 % interval": _range(row["interval"])
+            if row["supported"]
+            else f"needs {row['searches_needed']:,} searches for people who aren't enrolled",
+        }
+        for row in figures["table"]
+    ]
+
+
+def _size_row(figures: Figures) -> dict[str, str]:
+    at = figures["at_threshold"]
+    return {
+        "distractors": f"{figures['distractors']:,}",
+        "rank 1": interval(figures["rank1"]),
+        "FPIR": "" if at is None else interval(at["fpir"]),
+        "FNIR": "" if at is None else interval(at["fnir"]),
+    }
+
+
+def _group_row(group: Figures) -> dict[str, str]:
+    rates = ("fmr", "fnmr") if "fmr" in group else ("fpir", "fnir")
+    return {"group": group["group"]} | {name.upper(): interval(group.get(name)) for name in rates}
