@@ -26,7 +26,7 @@ def align_photographs(params: dict[str, Any]) -> int:
     keep = manifest.resume(photos, batch) if resume else None
     with open_sink(Target("align", settings)) as sink, CropFolder(output, keep) as folder:
         shop = build.workshop("align", settings, photos, recognise=False, faces="all", verbosity=verbosity)
-        with sheets(params["sheet"], folder.save, resume=resume) as save:
+        with sheets(params["sheet"], folder.save, resume=resume, quiet=settings.quiet) as save:
             results = align(shop.results(), save)
             batch.run(
                 sink, results, lambda photo, outcome: folder.noted(records.aligned(shop.run, photo, outcome))

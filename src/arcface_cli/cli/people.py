@@ -38,7 +38,7 @@ def identify_photographs(params: dict[str, Any]) -> int:
     keep = target.resume(photos, work) if params["resume"] else None
     with open_sink(target, keep) as sink:
         shop = build.workshop("identify", settings, photos, recognise=True, faces="all", verbosity=verbosity)
-        with drawing(params["draw"], shop.workers) as drawn:
+        with drawing(params["draw"], shop.workers, quiet=settings.quiet) as drawn:
             results = drawn(identification(settings, people, keeping_content(shop, params["draw"]), point))
             work.run(
                 sink,

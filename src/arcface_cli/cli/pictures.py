@@ -25,7 +25,7 @@ Pass = Callable[[Iterator["Identified"]], Iterator["Identified"]]
 
 
 @contextlib.contextmanager
-def drawing(folder: Path | None, workers: int) -> Iterator[Pass]:
+def drawing(folder: Path | None, workers: int, *, quiet: bool) -> Iterator[Pass]:
     """What draws each answer into `folder` as it passes; None: nothing is drawn."""
     if folder is None:
         yield lambda results: results
@@ -37,7 +37,8 @@ def drawing(folder: Path | None, workers: int) -> Iterator[Pass]:
     typeface = Typeface()
     pictures = AnnotatedFolder(folder, typeface)
     yield lambda results: draw(results, pictures.draw, workers)
-    _mention_missing(typeface)
+    if not quiet:
+        _mention_missing(typeface)
 
 
 def keeping_content(shop: Workshop, folder: Path | None) -> Workshop:
@@ -46,7 +47,7 @@ def keeping_content(shop: Workshop, folder: Path | None) -> Workshop:
 
 
 @contextlib.contextmanager
-def sheets(path: Path | None, save: SaveCrops, *, resume: bool) -> Iterator[SaveCrops]:
+def sheets(path: Path | None, save: SaveCrops, *, resume: bool, quiet: bool) -> Iterator[SaveCrops]:
     """`save`, which also puts the crops on contact sheets; None: it is left as it is."""
     if path is None:
         yield save
@@ -65,7 +66,8 @@ def sheets(path: Path | None, save: SaveCrops, *, resume: bool) -> Iterator[Save
             return files
 
         yield saved
-    _mention_missing(typeface)
+    if not quiet:
+        _mention_missing(typeface)
 
 
 def _mention_missing(typeface: Typeface) -> None:
