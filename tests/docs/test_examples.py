@@ -83,3 +83,24 @@ def test_the_watch_list_tells_who_is_on_it(sandbox: Sandbox, enrolled: str, phot
 def test_a_watch_that_cannot_look_does_not_say_nobody(sandbox: Sandbox, enrolled: str, photos: Path) -> None:
     assert sandbox.run(f"{EXAMPLES}/watch_list.sh nowhere inbox/two.jpg").status == 6
     assert sandbox.run(f"{EXAMPLES}/watch_list.sh ../data/arcface/gallery missing.jpg").status == 2
+
+
+def test_two_galleries_are_searched_at_once_and_a_second_run_does_nothing_twice(
+    sandbox: Sandbox, photos: Path
+) -> None:
+    for name, gallery in (("Ann", "staff"), ("Eve", "visitors")):
+        made = sandbox.run(f"arcface enroll -q --name {name} -g {gallery} people/L002/front.jpg")
+        assert made.status == 0, made.output
+    line = f"{EXAMPLES}/two_galleries.sh staff visitors found inbox/two.jpg inbox/stranger.jpg"
+    ran = sandbox.run(line)
+    assert ran.status == 0, ran.output
+
+    def subjects(name: str) -> list[str | None]:
+        records = [json.loads(text) for text in (photos / "found" / name).read_text().splitlines()]
+        return [record["faces"][0]["subject"] for record in records]
+
+    assert subjects("first.jsonl") == ["Ann", None]
+    assert subjects("second.jsonl") == ["Eve", None]
+    before = (photos / "found" / "first.jsonl").read_bytes()
+    assert sandbox.run(line).status == 0
+    assert (photos / "found" / "first.jsonl").read_bytes() == before
