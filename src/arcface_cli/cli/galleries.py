@@ -54,7 +54,7 @@ def opened_for(settings: Settings, fingerprint: ModelFingerprint, shop: Workshop
         keep_crops=settings.keep_crops,
     ) as gallery:
         mention_network(settings)
-        _mention_other_detector(gallery.detector, shop, settings)
+        mention_other_detector(gallery.detector, shop.run.detector, settings)
         yield gallery
 
 
@@ -98,15 +98,16 @@ def identification(
     settings: Settings, gallery: ReadGallery, shop: Workshop, point: OperatingPoint
 ) -> Iterator[tuple[Photo, Outcome[IdentifiedPhoto]]]:
     """Outcomes of searching a gallery for every face."""
-    _mention_other_detector(gallery.detector, shop, settings)
+    mention_other_detector(gallery.detector, shop.run.detector, settings)
     search = SubjectSearch(gallery.snapshot, index_factory(shop.run.device))
     question = Question(point, settings.margin, settings.top, Fusion(settings.fusion))
     return identify(shop.results(), search, question)
 
 
-def _mention_other_detector(detector: str | None, shop: Workshop, settings: Settings) -> None:
-    if detector not in (None, shop.run.detector) and not settings.quiet:
+def mention_other_detector(detector: str | None, used: str, settings: Settings) -> None:
+    """Tell of templates that came through another detector than the one in use."""
+    if detector not in (None, used) and not settings.quiet:
         say(
-            f"{settings.gallery}: was made with detector {detector}, not {shop.run.detector}: "
+            f"{settings.gallery}: was made with detector {detector}, not {used}: "
             "similarities are some hundredths lower than with one detector throughout"
         )

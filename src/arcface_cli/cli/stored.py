@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from arcface_cli import __version__
 from arcface_cli.cli.batch import Batch, Target, open_sink
 from arcface_cli.cli.build import fingerprint_of, quality_gates, settings_from, store
-from arcface_cli.cli.galleries import Enrolled
+from arcface_cli.cli.galleries import Enrolled, mention_other_detector
 from arcface_cli.detection.selection import FaceChoice
 from arcface_cli.errors import GalleryModelMismatch, UsageError
 from arcface_cli.gallery.entries import subject_name
@@ -84,4 +84,5 @@ def stored_enrolment(
     with Gallery.open_or_create(
         settings.gallery, stored.fingerprint, model=stored.model, detector=stored.detector
     ) as gallery:
+        mention_other_detector(gallery.detector, stored.detector, settings)
         yield enroll(results, gallery.add, stored.detector)
