@@ -142,6 +142,11 @@ def on_a_terminal(*words: object, **variables: str) -> str:
     return shown.decode()
 
 
+@pytest.mark.parametrize("form", ["npz", "npy", "parquet"])
+def test_bytes_are_kept_from_a_terminal(album: Path, form: str) -> None:
+    assert on_a_terminal("embed", album / "ada.jpg", "-f", form) == ""
+
+
 def test_people_get_a_table_in_colour_unless_they_dont_want_it(arcface: Arcface, album: Path) -> None:
     arcface("enroll", "--name", "Ada", album / "ada.jpg")
     shown = on_a_terminal("identify", album / "ada.jpg")

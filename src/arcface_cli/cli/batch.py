@@ -28,6 +28,9 @@ SUFFIX_FORMATS: dict[str, Format] = {
 }  # fmt: skip
 
 
+BINARY: tuple[Format, ...] = ("npz", "npy", "parquet")
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
     """Where records go and in which form.
@@ -150,6 +153,8 @@ def open_sink(target: Target, keep: int | None = None) -> Iterator[Sink]:
     # Asked first: inside data_stream, file descriptor 1 is stderr, which may be another kind of file.
     terminal = target.output is None and is_terminal()
     form = target.format_for(terminal=is_terminal())
+    if terminal and form in BINARY:
+        raise UsageError(f"{form} is nothing to read on a terminal", hint=f"use -o FILE.{form}, or a pipe")
     color = terminal and wants_color()
     with contextlib.ExitStack() as stack:
         if target.silent:
