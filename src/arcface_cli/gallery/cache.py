@@ -99,14 +99,17 @@ class VectorCache:
         """Whether there is one, sound or not."""
         return self._head_path.exists()
 
-    def load(self, meanwhile: Callable[[], object] = lambda: None) -> CachedVectors:
+    def load(
+        self, meanwhile: Callable[[], object] = lambda: None, known: CachedVectors | None = None
+    ) -> CachedVectors:
         """Map the vectors and check them against their checksums. Raises CacheError.
 
-        meanwhile: what this thread can do while others wait for the disk.
+        meanwhile: what this thread can do while others wait for the disk.  known: an earlier state of the
+        same file, whose vectors were checked.
         """
         for _ in range(_TRIES):
             try:
-                return self._load(self.head(), meanwhile)
+                return self._load(self.head(), meanwhile, known)
             except FileNotFoundError:
                 continue  # replaced between two looks: look again
             except OSError as error:
@@ -126,7 +129,9 @@ class VectorCache:
             raise CacheError("it is of another gallery, model or version")
         return head
 
-    def _load(self, head: Head, meanwhile: Callable[[], object]) -> CachedVectors:
+    def _load(
+        self, head: Head, meanwhile: Callable[[], object], known: CachedVectors | None
+    ) -> CachedVectors:
         data = (self._folder / head.rows).read_bytes()[: head.count * ROW.itemsize]
         if len(data) != head.count * ROW.itemsize or zlib.crc32(data) != head.rows_crc:
             raise CacheError("its rows are damaged")
@@ -135,7 +140,9 @@ class VectorCache:
         with (self._folder / head.vectors).open("rb") as file:
             if os.fstat(file.fileno()).st_size < head.count * row_size:
                 raise CacheError("vectors are missing")
-            if not _sums_hold(file.fileno(), row_size, np.ascontiguousarray(rows["sum"]), meanwhile):
+            sure = 0 if known is None or known.head.vectors != head.vectors else known.head.count
+            sums = np.ascontiguousarray(rows["sum"])
+            if not _sums_hold(file.fileno(), row_size, sums, range(sure, len(sums)), meanwhile):
                 raise CacheError("a vector differs from its checksum")
             codes = self._mapped(file.fileno(), head.count)
         return CachedVectors(head, rows, self._vectors(codes, rows))
@@ -312,9 +319,9 @@ def _word_sums(rows: NDArray[np.generic]) -> NDArray[np.uint64]:
 
 
 def _sums_hold(
-    descriptor: int, row_size: int, sums: NDArray[np.uint64], meanwhile: Callable[[], object]
+    descriptor: int, row_size: int, sums: NDArray[np.uint64], within: range, meanwhile: Callable[[], object]
 ) -> bool:
-    """Whether every vector of a file has its sum; two threads, so that one adds while the other reads.
+    """Whether the vectors at some places of a file have their sums; two threads share the work.
 
     They read into a buffer each, which is faster from a cold disk than one page fault after the other.
     """
@@ -330,7 +337,7 @@ def _sums_hold(
         return bool(np.array_equal(_word_sums(rows), sums[start : start + len(rows)]))
 
     with ThreadPoolExecutor(2, thread_name_prefix="checksum") as pool:
-        found = pool.map(holds, range(0, len(sums), step))
+        found = pool.map(holds, within[::step])
         meanwhile()
         return all(found)
 

@@ -23,7 +23,7 @@ SearchResult = tuple[NDArray[np.float32], NDArray[np.int64]]
 
 _SCORES_AT_ONCE = 4 * 1024 * 1024  # float32 scores of one block: 16 MiB
 _FEWEST_ROWS = 4096  # of a block: fewer would leave the matrix product without work
-_WIDENED_AT_ONCE = 1024 * 1024  # components turned into float32 at a time: 4 MiB, which stay in the cache
+_WIDENED_AT_ONCE = 4 * 1024 * 1024  # components turned into float32 at a time: 16 MiB
 _OWN_CACHE = 256 * 1024  # components of a block that one core widens and multiplies: 1 MiB
 _FEW_PROBES = 8
 _PROBES_AT_ONCE = 1024

@@ -97,15 +97,19 @@ def _cached(moment: Moment, kind: VectorType, meanwhile: Callable[[], object]) -
         return cached
     try:
         with cache.locked():
-            return _renewed(moment, kind, cache)
+            return _renewed(moment, kind, cache, cached)
     except OSError:
         return None
 
 
-def _loaded(cache: VectorCache, meanwhile: Callable[[], object] = lambda: None) -> CachedVectors | None:
+def _loaded(
+    cache: VectorCache,
+    meanwhile: Callable[[], object] = lambda: None,
+    known: CachedVectors | None = None,
+) -> CachedVectors | None:
     """The cache if it is sound; one that is not is made anew, so why it is not matters to `check` alone."""
     try:
-        return cache.load(meanwhile)
+        return cache.load(meanwhile, known)
     except CacheError:
         return None
 
@@ -114,10 +118,12 @@ def _is_current(moment: Moment, cached: CachedVectors) -> bool:
     return (cached.head.generation, cached.head.token) == reading.last_change(moment.connection, moment.path)
 
 
-def _renewed(moment: Moment, kind: VectorType, cache: VectorCache) -> CachedVectors:
+def _renewed(
+    moment: Moment, kind: VectorType, cache: VectorCache, known: CachedVectors | None
+) -> CachedVectors:
     """The cache after appending, relabelling or making it anew, whichever is the least that will do."""
     generation, token = reading.last_change(moment.connection, moment.path)
-    cached = _loaded(cache)
+    cached = _loaded(cache, known=known)
     if cached is not None and _is_current(moment, cached):
         return cached  # another process was faster
     if cached is not None and cached.head.generation > generation:
@@ -125,7 +131,7 @@ def _renewed(moment: Moment, kind: VectorType, cache: VectorCache) -> CachedVect
     if cached is None or not _extend(moment, kind, cache, cached):
         cache.make(_encoded(moment, kind, 0), generation, token)
     try:
-        return cache.load()
+        return cache.load(known=cached)
     except CacheError as error:  # what was just written does not read back: the disk is to blame
         raise OSError(f"the cache can't be read back: {error}") from error
 
@@ -143,7 +149,7 @@ def _extend(moment: Moment, kind: VectorType, cache: VectorCache, cached: Cached
         if not np.array_equal(ids[old], cached.rows["id"]):
             return False
         cache.relabel(cached, owners[old], cached.head.generation, cached.head.token)
-        cached = cache.load()
+        cached = cache.load(known=cached)
     cache.extend(cached.head, _encoded(moment, kind, last), generation, token)
     return True
 

@@ -185,6 +185,17 @@ class Gallery:
         """Name of the recogniser that the gallery was made with."""
         return self._meta.get("model")
 
+    @property
+    def operating_point(self) -> str | None:
+        """What `arcface calibrate` stored, as it wrote it."""
+        return self._meta.get("operating_point")
+
+    def set_operating_point(self, text: str) -> None:
+        """Store an operating point in place of the one before."""
+        with self._writing():
+            writing.put_meta(self._connection, {"operating_point": text})
+        self._meta = reading.meta(self._connection, self._path)
+
     def require(self, fingerprint: ModelFingerprint) -> None:
         """Raise GalleryModelMismatch unless templates of `fingerprint` can be compared with ours."""
         if fingerprint == self.fingerprint:

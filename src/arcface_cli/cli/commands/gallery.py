@@ -73,13 +73,16 @@ def stats(
     Example: [bold]arcface gallery stats --json[/bold]
     """
     from arcface_cli.cli import build
+    from arcface_cli.cli.calibrating import gallery_point, stored_calibration
     from arcface_cli.cli.listing import show_facts
     from arcface_cli.gallery.store import Gallery
     from arcface_cli.output.provenance import stats_row
 
     loaded = build.settings_from(context.params)
     with Gallery.open(loaded.values.gallery) as opened:
-        row = stats_row(opened.stats(), build.stated_point(loaded.values, opened.model))
+        known = stored_calibration(opened)
+        point = build.stated_point(loaded.values, opened.model) if known is None else gallery_point(known)
+        row = stats_row(opened.stats(), point, known)
     show_facts(row, loaded.values)
     return 0
 
@@ -208,3 +211,26 @@ def compact(context: typer.Context, gallery: options.Gallery = None, quiet: opti
     from arcface_cli.cli import curating
 
     return curating.compact(context.params)
+
+
+@app.command("audit")
+def audit(
+    context: typer.Context,
+    html: Annotated[
+        Path | None, typer.Option(help="Also write a page with the faces side by side.", metavar="FILE")
+    ] = None,
+    gallery: options.Gallery = None,
+    threshold: options.Threshold = None,
+    format: options.OutputFormat = None,
+    json: options.AsJson = False,
+    quiet: options.Quiet = None,
+) -> int:
+    """Look for mislabels, one person under two names, near-duplicates and photographs like everybody.
+
+    Status 1 when there is something to look at. Nothing is changed: commands are proposed.
+
+    Example: [bold]arcface gallery audit --html audit.html[/bold]
+    """
+    from arcface_cli.cli.auditing import audit_gallery
+
+    return audit_gallery(context.params, html)

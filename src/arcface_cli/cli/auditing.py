@@ -1,0 +1,107 @@
+"""What `gallery audit` does: examine, tell as a table or JSON, write the page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from arcface_cli.cli.build import said_point, settings_from, stated_point
+from arcface_cli.cli.console import say
+from arcface_cli.cli.curating import FOUND
+from arcface_cli.cli.listing import show_facts, show_rows
+from arcface_cli.errors import ArcfaceError, NoOperatingPoint
+from arcface_cli.gallery.audit import Audit, Suspicion, audit
+from arcface_cli.gallery.entries import StoredTemplate
+from arcface_cli.gallery.store import Gallery
+from arcface_cli.imaging.geometry import encode_png
+from arcface_cli.inputs.names import printable
+from arcface_cli.output.audit_page import audit_page
+from arcface_cli.output.files import whole_file
+from arcface_cli.settings import LoadedSettings
+from arcface_cli.workflows.crops import crop_or_reason
+
+COLUMNS = ("kind", "templates", "subjects", "similarity", "own", "reason")
+
+
+def audit_gallery(params: dict[str, Any], page: Path | None) -> int:
+    """Examine a gallery; status 1 when there is something to look at."""
+    loaded = settings_from(params)
+    settings = loaded.values
+    with Gallery.open(settings.gallery) as gallery:
+        threshold = threshold_for(loaded, gallery.model)
+        templates = {each.template_id: each for each in gallery.templates()}
+        found = audit(gallery.snapshot(), threshold, templates)
+        if page is not None:
+            write_page(page, printable(str(settings.gallery)), found, templates, gallery)
+    if settings.format == "json":
+        show_facts(document(found, threshold), settings)
+    else:
+        show_rows([_row(each) for each in found.suspicions], settings, COLUMNS)
+    if not settings.quiet:
+        say(f"audit: {len(found.suspicions)} suspicions in {len(templates)} templates; nothing was changed")
+    return FOUND if found.suspicions else 0
+
+
+def threshold_for(loaded: LoadedSettings, model: str | None) -> float:
+    """The user's threshold, else the catalogue's for the gallery's model. Raises NoOperatingPoint."""
+    said = said_point(loaded)
+    point = stated_point(loaded.values, model) if said is None else said
+    if point is None:
+        raise NoOperatingPoint(
+            f"no error rate has been measured for {model}, so there is no threshold to go by",
+            hint="give one with --threshold S",
+        )
+    return point.threshold
+
+
+def write_page(
+    page: Path, name: str, found: Audit, templates: dict[int, StoredTemplate], gallery: Gallery
+) -> None:
+    """Write the page, whole or not at all."""
+    members: dict[str, list[int]] = {}
+    for number, each in templates.items():
+        members.setdefault(each.subject, []).append(number)
+
+    def crop(number: int) -> bytes | None:
+        made = crop_or_reason(templates[number], gallery.crop)
+        return None if isinstance(made, ArcfaceError) else encode_png(made)
+
+    text = audit_page(name, found, templates, members, crop)
+    with whole_file(page) as file:
+        file.write(text.encode("utf-8", "backslashreplace"))
+    page.chmod(0o600)
+
+
+def document(found: Audit, threshold: float) -> dict[str, Any]:
+    """The audit as one JSON object: suspicions, and every template."""
+    return {
+        "threshold": threshold,
+        "suspicions": [_row(each) for each in found.suspicions],
+        "templates": [
+            {
+                "template": each.template_id,
+                "subject": each.subject,
+                "own": _rounded(each.own),
+                "nearest": each.nearest,
+                "nearest_similarity": _rounded(each.nearest_similarity),
+                "attracts": each.attracts,
+            }
+            for each in found.templates
+        ],
+    }
+
+
+def _row(found: Suspicion) -> dict[str, Any]:
+    return {
+        "kind": found.kind.value,
+        "templates": list(found.templates),
+        "subjects": list(found.subjects),
+        "similarity": round(found.similarity, 6),
+        "own": _rounded(found.own),
+        "reason": found.reason,
+        "commands": [printable(command) for command in found.commands],
+    }
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 6)

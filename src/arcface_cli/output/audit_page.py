@@ -1,0 +1,139 @@
+"""The audit as one HTML file: no script, no other file, nothing fetched. Crops stand side by side in it."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Iterable, Iterator
+from html import escape
+
+from arcface_cli.gallery.audit import Audit, Kind, Suspicion, Typicality
+from arcface_cli.gallery.entries import StoredTemplate
+from arcface_cli.inputs.names import printable
+
+Crop = Callable[[int], bytes | None]
+"""Template id -> its aligned face as a PNG, None where there is none to be had."""
+
+MOST_ROWS = 2000
+"""Templates in the table at the end, the least typical first."""
+
+TITLES = {
+    Kind.MISLABEL: ("Likely mislabels", "More like another subject's centre than like its own."),
+    Kind.SPLIT: (
+        "One person under two names",
+        "The centres of both are as alike as one person's photographs.",
+    ),
+    Kind.DUPLICATE: ("Near-duplicate photographs", "A copy adds nothing, and makes its subject weigh more."),
+    Kind.HUB: (
+        "Photographs that attract everybody",
+        "The nearest stranger of many subjects: often a poor picture.",
+    ),
+}
+
+STYLE = """
+:root { color-scheme: light dark; --line: #8884; --soft: #8882; }
+body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 62rem; padding: 0 1rem; }
+h1 { font-size: 1.5rem; margin-bottom: .2rem; } h2 { font-size: 1.15rem; margin: 2rem 0 .2rem; }
+p { margin: .2rem 0 .8rem; }
+.finding { border: 1px solid var(--line); border-radius: .5rem; padding: .8rem 1rem; margin: .8rem 0; }
+.faces { display: flex; flex-wrap: wrap; gap: .8rem; margin: .6rem 0; }
+figure { margin: 0; width: 9rem; } figure img, .none { width: 112px; height: 112px; border-radius: .3rem; }
+.none { background: var(--soft); display: grid; place-items: center; font-size: .8rem; }
+figcaption { font-size: .8rem; overflow-wrap: anywhere; }
+code { display: block; background: var(--soft); padding: .3rem .5rem; border-radius: .3rem; margin: .2rem 0;
+       overflow-x: auto; white-space: pre; }
+table { border-collapse: collapse; width: 100%; } td, th { text-align: left; padding: .2rem .5rem;
+       border-bottom: 1px solid var(--line); overflow-wrap: anywhere; } .n { text-align: right; }
+"""
+
+
+def audit_page(
+    name: str, audit: Audit, templates: dict[int, StoredTemplate], members: dict[str, list[int]], crop: Crop
+) -> str:
+    """The whole page. name: of the gallery.  members: templates of each subject."""
+    parts = [
+        "<!doctype html><html lang=en><meta charset=utf-8>",
+        "<meta name=viewport content='width=device-width, initial-scale=1'>",
+        f"<title>Audit of {escape(name)}</title><style>{STYLE}</style>",
+        f"<h1>Audit of {escape(name)}</h1>",
+        f"<p>{len(audit.templates)} templates of {len(members)} subjects, "
+        f"{len(audit.suspicions)} suspicions. "
+        "Nothing was changed: look at the faces, and run the command if you agree.</p>",
+        *(part for kind in Kind for part in _section(kind, audit, templates, members, crop)),
+        "<h2>All templates, the least typical first</h2>",
+        _table(audit.templates),
+        "</html>\n",
+    ]
+    return "\n".join(parts)
+
+
+def _section(
+    kind: Kind,
+    audit: Audit,
+    templates: dict[int, StoredTemplate],
+    members: dict[str, list[int]],
+    crop: Crop,
+) -> Iterator[str]:
+    found = [each for each in audit.suspicions if each.kind is kind]
+    title, meaning = TITLES[kind]
+    yield f"<section id={kind}><h2>{title}: {len(found)}</h2><p>{meaning}</p>"
+    for each in found:
+        yield _finding(each, _shown(each, members), templates, crop)
+    yield "</section>"
+
+
+def _shown(found: Suspicion, members: dict[str, list[int]]) -> list[int]:
+    """The templates to look at: the suspects, then some of each subject that they are compared with."""
+    beside = [number for subject in found.subjects for number in members.get(subject, [])[:3]]
+    return list(dict.fromkeys([*found.templates, *beside]))[:8]
+
+
+def _finding(found: Suspicion, shown: Iterable[int], templates: dict[int, StoredTemplate], crop: Crop) -> str:
+    own = "" if found.own is None else f", own centre {found.own:.3f}"
+    faces = "".join(
+        _face(number, templates[number], crop(number), number in found.templates) for number in shown
+    )
+    commands = "".join(f"<code>{escape(printable(line))}</code>" for line in found.commands)
+    return (
+        f"<div class=finding data-templates='{' '.join(map(str, found.templates))}'>"
+        f"<b>{_suspects(found)}</b> {escape(found.reason)} (similarity {found.similarity:.3f}{own})"
+        f"<div class=faces>{faces}</div>{commands}</div>"
+    )
+
+
+def _suspects(found: Suspicion) -> str:
+    return "" if found.kind is Kind.SPLIT else f"Template {found.templates[0]}"
+
+
+def _face(number: int, template: StoredTemplate, png: bytes | None, is_suspect: bool) -> str:
+    picture = "<div class=none>no crop</div>"
+    if png is not None:
+        data = base64.b64encode(png).decode("ascii")
+        picture = f"<img alt='face of template {number}' src='data:image/png;base64,{data}'>"
+    source = escape(printable(template.source_path.decode("utf-8", "surrogateescape")))
+    mark = "<b>suspect</b> " if is_suspect else ""
+    return (
+        f"<figure>{picture}<figcaption>{mark}{escape(template.subject)}, template {number}<br>{source}"
+        "</figcaption></figure>"
+    )
+
+
+def _table(templates: Iterable[Typicality]) -> str:
+    ranked = sorted(templates, key=lambda each: 2.0 if each.own is None else each.own)
+    rows = "".join(_row(each) for each in ranked[:MOST_ROWS])
+    more = f"<p>and {len(ranked) - MOST_ROWS} more</p>" if len(ranked) > MOST_ROWS else ""
+    head = "".join(
+        f"<th>{name}</th>" for name in ("template", "subject", "own centre", "nearest other", "", "attracts")
+    )
+    return f"<table><tr>{head}</tr>{rows}</table>{more}"
+
+
+def _row(each: Typicality) -> str:
+    cells = (
+        str(each.template_id),
+        escape(each.subject),
+        "" if each.own is None else f"{each.own:.3f}",
+        "" if each.nearest is None else escape(each.nearest),
+        "" if each.nearest_similarity is None else f"{each.nearest_similarity:.3f}",
+        str(each.attracts),
+    )
+    return "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
