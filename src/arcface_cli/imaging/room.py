@@ -12,7 +12,7 @@ Reserve = Callable[[int], None]
 """Waits until so many pixels fit."""
 
 _SHARED, _OF_EACH = 96_000_000, 12_000_000
-_M_MMAP_THRESHOLD = -3
+_M_MMAP_THRESHOLD, _M_TRIM_THRESHOLD = -3, -1
 _LARGE_BLOCK = 16_000_000
 """Bytes. Pillow keeps pictures in blocks of 16 MiB."""
 
@@ -63,3 +63,5 @@ def give_back_large_blocks() -> None:
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
         mallopt(_M_MMAP_THRESHOLD, _LARGE_BLOCK)
+        # A fixed threshold fixes this one too, at 128 KiB: every network's input would be faulted in anew.
+        mallopt(_M_TRIM_THRESHOLD, 4 * _LARGE_BLOCK)
