@@ -15,6 +15,7 @@ import typer
 from arcface_cli import __version__
 from arcface_cli.cli.commands import (
     align,
+    calibrate,
     config,
     demo,
     embed,
@@ -53,6 +54,7 @@ app.command("embed", rich_help_panel=VERBS)(embed.embed)
 app.command("enroll", rich_help_panel=VERBS)(enroll.enroll)
 app.command("identify", rich_help_panel=VERBS)(identify.identify)
 app.command("verify", rich_help_panel=VERBS)(verify.verify)
+app.command("calibrate", rich_help_panel=VERBS)(calibrate.calibrate)
 app.command("evaluate", rich_help_panel=VERBS)(evaluate.evaluate)
 app.add_typer(gallery.app, name="gallery", rich_help_panel=KEEP)
 app.add_typer(models.app, name="models", rich_help_panel=KEEP)

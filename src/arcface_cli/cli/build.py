@@ -322,14 +322,16 @@ def said_point(loaded: LoadedSettings) -> OperatingPoint | None:
     return OperatingPoint(given, loaded.origins[spoken])
 
 
-def operating_point(loaded: LoadedSettings) -> OperatingPoint:
-    """The user's threshold, else the catalogue's for the model, with what is known about it.
+def operating_point(loaded: LoadedSettings, stored: OperatingPoint | None = None) -> OperatingPoint:
+    """The user's threshold, else the gallery's (`stored`), else the catalogue's for the model.
 
     Raises InvalidThreshold, and NoOperatingPoint when nobody has measured one for the model.
     """
     said = said_point(loaded)
     if said is not None:
         return said
+    if stored is not None:
+        return stored
     values = loaded.values
     entry = store(values).resolve(values.model, values.detector).recogniser.entry
     point = catalogue_point(entry)

@@ -15,8 +15,16 @@ from arcface_cli.cli.build import (
     said_point,
     store,
 )
+from arcface_cli.cli.calibrating import (
+    check_said,
+    gallery_point,
+    mention_growth,
+    stored_calibration,
+    with_measured_fmr,
+)
 from arcface_cli.cli.console import say
 from arcface_cli.decision import OperatingPoint
+from arcface_cli.evaluation.calibration import Calibration
 from arcface_cli.faces import ModelFingerprint, Outcome
 from arcface_cli.gallery import places
 from arcface_cli.gallery.entries import Snapshot
@@ -71,6 +79,7 @@ class ReadGallery:
 
     snapshot: Snapshot
     detector: str | None
+    calibration: Calibration | None = None
 
 
 def read_gallery(settings: Settings) -> ReadGallery:
@@ -81,17 +90,26 @@ def read_gallery(settings: Settings) -> ReadGallery:
     fingerprint = fingerprint_of(store(settings).resolve(settings.model, settings.detector), settings)
     with Gallery.open(settings.gallery) as gallery:
         gallery.require(fingerprint)
-        return ReadGallery(gallery.snapshot(VectorType(settings.index_type)), gallery.detector)
+        snapshot = gallery.snapshot(VectorType(settings.index_type))
+        return ReadGallery(snapshot, gallery.detector, stored_calibration(gallery))
 
 
-def known_people(loaded: LoadedSettings) -> tuple[ReadGallery, OperatingPoint]:
+def known_people(loaded: LoadedSettings, *, yes: bool = False) -> tuple[ReadGallery, OperatingPoint]:
     """The gallery and the threshold to search it with.
 
     Told in this order: a threshold that can't be, a gallery that can't be searched, a model for which
     nobody has measured a threshold. Raises InvalidThreshold, GalleryError and NoOperatingPoint.
     """
     said_point(loaded)
-    return read_gallery(loaded.values), operating_point(loaded)
+    people = read_gallery(loaded.values)
+    known = people.calibration
+    check_said(loaded, yes=yes, known=known)
+    point = operating_point(loaded, None if known is None else gallery_point(known))
+    if known is not None and point.origin == "gallery" and not loaded.values.quiet:
+        mention_growth(known, len(people.snapshot.subjects), loaded.values.gallery)
+    elif known is not None and point.fmr is None:
+        point = with_measured_fmr(point, known)
+    return people, point
 
 
 def identification(

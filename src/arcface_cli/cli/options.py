@@ -76,6 +76,10 @@ Metric = Annotated[
     MetricName | None,
     typer.Option(help="What -t (cosine) or --max-distance (euclidean) is given in.", rich_help_panel=DECIDE),
 ]
+YesToThreshold = Annotated[
+    bool,
+    typer.Option("--yes", "-y", help="Use the threshold even if strangers reach it.", rich_help_panel=DECIDE),
+]
 Margin = Annotated[
     float | None,
     typer.Option(

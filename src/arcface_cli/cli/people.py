@@ -31,7 +31,7 @@ def identify_photographs(params: dict[str, Any]) -> int:
     build.require_runtime()
     loaded = build.settings_from(params)
     settings, photos = loaded.values, build.photos(params)
-    people, point = known_people(loaded)
+    people, point = known_people(loaded, yes=params["yes"])
     verbosity: int = params["verbose"]
     work = Batch(settings, params["fail_fast"], verbosity, build.counter(params))
     target = Target("identify", settings, params["output"], status_only=params["exists"])
@@ -43,7 +43,9 @@ def identify_photographs(params: dict[str, Any]) -> int:
             work.run(
                 sink,
                 results,
-                lambda photo, seen: records.identified(shop.run, photo, seen, point, settings.top),
+                lambda photo, seen: records.identified(
+                    shop.run, photo, seen, point, settings.top, people.calibration
+                ),
             )
     work.finish("identify")
     return work.tally.status(exists=params["exists"])

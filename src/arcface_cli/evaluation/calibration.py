@@ -230,6 +230,11 @@ class Calibration:
         """Whether a gallery of `subjects` is too large for a threshold that was set for a search."""
         return self.fpir is not None and subjects > OUTGROWN * self.subjects
 
+    def facts(self) -> dict[str, Any]:
+        """All but the curve, as plain values."""
+        values = {key: value for key, value in asdict(self).items() if key not in ("curve", "version")}
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()}
+
     def to_json(self) -> str:
         """One line."""
         return json.dumps(asdict(self), separators=(",", ":"))
@@ -265,18 +270,17 @@ def _check(found: Calibration) -> None:
 
 
 def fmr_curve(impostor: Floats) -> tuple[Range, ...]:
-    """(similarity, FMR) at up to `CURVE_POINTS` scores, evenly spread over log FMR, FMR falling."""
+    """(similarity, FMR) at up to `CURVE_POINTS` scores, FMR falling: most of them where it is small."""
     scores = np.sort(impostor[~np.isnan(impostor)])[::-1]
     if not len(scores):
         raise NothingToCount("there is no impostor comparison, so there is no FMR to tell")
-    counts = np.unique(np.geomspace(1, len(scores), CURVE_POINTS).round().astype(np.int64))
+    spread = [
+        np.geomspace(1, len(scores), CURVE_POINTS * 3 // 4),
+        np.linspace(1, len(scores), CURVE_POINTS // 4),
+    ]
+    counts = np.unique(np.concatenate(spread).round().astype(np.int64))
     reaching = len(scores) - np.searchsorted(scores[::-1], scores[counts - 1], side="left")
     points = {
         float(scores[count - 1]): float(n) / len(impostor) for count, n in zip(counts, reaching, strict=True)
     }
     return tuple(sorted(points.items()))
-
-
-def describe(values: Any) -> dict[str, Any]:
-    """A point or an interval as plain values for JSON."""
-    return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(values).items()}

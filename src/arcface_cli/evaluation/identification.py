@@ -116,6 +116,19 @@ def search(
     return own, other, rank
 
 
+def subject_scores(
+    probes: NDArray[np.float32], gallery: NDArray[np.float32], subject_rows: Ints
+) -> tuple[Floats, Ints]:
+    """Scores (Q, S) of each probe's search for each subject's best template, and the (S,) subjects' rows.
+
+    Everything is held at once: for a sample of probes and subjects.
+    """
+    order = np.argsort(subject_rows, kind="stable")
+    present, starts = np.unique(subject_rows[order], return_index=True)
+    best = np.maximum.reduceat(probes @ gallery[order].T, starts, axis=1)
+    return best.astype(np.float64), present
+
+
 def _told_apart(best: Floats, own_columns: Ints) -> tuple[Floats, Floats, Ints]:
     """Own score, best other score and rank from (B, S) scores a subject."""
     rows = np.flatnonzero(own_columns != NOBODY)

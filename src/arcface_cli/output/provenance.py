@@ -7,6 +7,7 @@ import os
 from typing import Any
 
 from arcface_cli.decision import OperatingPoint
+from arcface_cli.evaluation.calibration import Calibration
 from arcface_cli.gallery.entries import GalleryStats, StoredTemplate
 from arcface_cli.inputs.names import printable
 from arcface_cli.output.records import face, threshold
@@ -30,7 +31,9 @@ def template_row(template: StoredTemplate) -> dict[str, Any]:
     }
 
 
-def stats_row(stats: GalleryStats, point: OperatingPoint | None) -> dict[str, Any]:
+def stats_row(
+    stats: GalleryStats, point: OperatingPoint | None, calibration: Calibration | None = None
+) -> dict[str, Any]:
     """Counts, model and threshold of a gallery; `threshold` is null where the catalogue states none."""
     return {
         "gallery": printable(str(stats.directory)),
@@ -42,6 +45,7 @@ def stats_row(stats: GalleryStats, point: OperatingPoint | None) -> dict[str, An
         "detectors": list(stats.detectors),
         "generation": stats.generation,
         "threshold": None if point is None else threshold(point),
+        "calibration": None if calibration is None else calibration.facts(),
         "crops": "kept" if stats.keeps_crops else "none",
         "crops_stored": stats.crops,
         "bytes": stats.size,

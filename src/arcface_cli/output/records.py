@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from arcface_cli.decision import Candidate, Decision, Metric, OperatingPoint
 from arcface_cli.errors import ArcfaceError
+from arcface_cli.evaluation.calibration import Calibration
 from arcface_cli.faces import DetectedFace, Done, FaceQuality, Failed, Outcome, RefusedFace, Skipped
 from arcface_cli.inputs.photo import Photo
 from arcface_cli.results import AlignedPhoto, EnrolledPhoto, IdentifiedPhoto, PhotoFaces, VerifiedPair
@@ -83,14 +84,19 @@ def enrolled(run: Run, photo: Photo, outcome: Outcome[EnrolledPhoto]) -> Record:
 
 
 def identified(
-    run: Run, photo: Photo, outcome: Outcome[IdentifiedPhoto], point: OperatingPoint, top: int
+    run: Run,
+    photo: Photo,
+    outcome: Outcome[IdentifiedPhoto],
+    point: OperatingPoint,
+    top: int,
+    calibration: Calibration | None = None,
 ) -> Record:
-    """A record of `identify`: a decision for each face."""
+    """A record of `identify`: a decision for each face; with a calibration also "FMR at this score"."""
     record = _head(run, photo, outcome)
     if isinstance(outcome, Done):
         value = outcome.value
         faces = [
-            each | decided(decision, top)
+            each | decided(decision, top) | fmr_at_score(decision, calibration)
             for each, decision in zip(faces_of(value.photo), value.decisions, strict=True)
         ]
         record |= _seen(value.photo, faces)
@@ -169,6 +175,17 @@ def decided(decision: Decision, top: int) -> Record:
     return record
 
 
+def fmr_at_score(decision: Decision, calibration: Calibration | None) -> Record:
+    """Share of the calibration's impostor comparisons that reach this score; null where none does.
+
+    `fmr_at_most` is its upper bound then (95 %).
+    """
+    if calibration is None or decision.similarity is None:
+        return {}
+    rate, bound = calibration.fmr_at(decision.similarity)
+    return {"fmr_at_score": rate, "fmr_at_most": bound}
+
+
 def scores(similarity: float) -> Record:
     """Similarity (cosine) and distance (Euclidean) of one comparison."""
     return {
@@ -188,6 +205,7 @@ def threshold(point: OperatingPoint) -> Record:
         "impostor_comparisons": point.impostor_comparisons,
         "data": point.data,
         "model": point.model,
+        **({} if point.fpir is None else {"fpir": point.fpir, "subjects": point.gallery_size}),
     }
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from arcface_cli.decision import Candidate, OperatingPoint, decide
 from arcface_cli.errors import DuplicatePhoto, FaceBlurred, FaceTooSmall, MissingFile, NoFace
+from arcface_cli.evaluation.calibration import Calibration
 from arcface_cli.faces import Done, FaceQuality, Failed, RefusedFace, Skipped
 from arcface_cli.inputs.photo import Photo
 from arcface_cli.output import records
@@ -86,6 +87,26 @@ def identified(*similarities: float, top: int = 1, margin: float = 0.05, drawn: 
     return records.identified(run("identify"), A, Done(IdentifiedPhoto(seen, (decision,), drawn)), POINT, top)
 
 
+def calibrated(*similarities: float) -> Record:
+    """As `identified`, with a gallery that holds a calibration."""
+    point = OperatingPoint(
+        0.5, "gallery", fmr=1e-3, fpir=0.05, gallery_size=48, impostor_comparisons=1000, data="people",
+        model="compact",
+    )  # fmt: skip
+    calibration = Calibration(
+        date="2026-11-01T00:00:00Z", data="people", target="fpir", target_rate=0.05, threshold=0.5, fmr=1e-3,
+        fmr_interval=(0.0, 0.01), fpir=0.05, fpir_interval=(0.02, 0.1), fpir_expected=(0.0, 0.2), subjects=48,
+        people=60, photographs=600, impostor_comparisons=1000, searches=600, extrapolated=False, p_value=None,
+        model="abc", model_name="compact", detector="yunet", curve=((0.1, 0.5), (0.3, 0.01)),
+    )  # fmt: skip
+    seen = Done(
+        IdentifiedPhoto(
+            seen_faces([face_at()], unit(1, 0, 0, 0)), (decide(candidates(*similarities), point),)
+        )
+    )
+    return records.identified(run("identify"), A, seen, point, 1, calibration)
+
+
 def verified(similarity: float = 0.75, photos: tuple[Photo, Photo] = (A, B)) -> Record:
     seen = seen_faces([face_at()], unit(1, 0, 0, 0))
     pair = VerifiedPair(seen, seen, similarity, POINT.matches(similarity))
@@ -100,6 +121,8 @@ def every_record() -> dict[str, Record]:
         "enroll": enrolled(),
         "enroll, dry run": enrolled(template=None),
         "identify, match": identified(0.75, 0.25, top=2),
+        "identify, calibrated": calibrated(0.25),
+        "identify, calibrated, beyond all impostors": calibrated(0.75),
         "identify, drawn": identified(0.75, drawn=Path("drawn/a.jpg")),
         "identify, unknown": identified(0.25),
         "identify, ambiguous": identified(0.75, 0.74),

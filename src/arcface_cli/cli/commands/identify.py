@@ -27,6 +27,7 @@ def identify(
     threshold: options.Threshold = None,
     max_distance: options.MaxDistance = None,
     metric: options.Metric = None,
+    yes: options.YesToThreshold = False,
     margin: options.Margin = None,
     top: options.Top = None,
     fusion: options.FusionRule = None,

@@ -25,6 +25,7 @@ def verify(
     threshold: options.Threshold = None,
     max_distance: options.MaxDistance = None,
     metric: options.Metric = None,
+    yes: options.YesToThreshold = False,
     model: options.Model = None,
     detector: options.Detector = None,
     device: options.Device = None,
@@ -54,11 +55,13 @@ def verify(
     """
     from arcface_cli.cli import build
     from arcface_cli.cli.batch import Target, open_sink
+    from arcface_cli.cli.calibrating import check_said
     from arcface_cli.cli.pairs import answer, photos_of
 
     build.require_runtime()
     loaded = build.settings_from(context.params)
     settings, photos = loaded.values, photos_of(first, second, pairs)
+    check_said(loaded, yes=yes)
     point = build.operating_point(loaded)
     with open_sink(Target("verify", settings, output, status_only=True)) as sink:
         shop = build.workshop("verify", settings, photos, recognise=True, faces="largest", verbosity=verbose)
