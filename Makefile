@@ -1,4 +1,4 @@
-.PHONY: check test docs
+.PHONY: check test docs crash
 
 check:  ## what CI runs
 	ruff check
@@ -9,6 +9,9 @@ check:  ## what CI runs
 
 test:
 	pytest
+
+crash:  ## 200 killed writers, 50 failing calls, a minute of two writers and four readers
+	ARCFACE_CRASH_ROUNDS=200 ARCFACE_CRASH_FAILURES=50 ARCFACE_CRASH_SECONDS=60 pytest tests/crash
 
 docs:  ## write docs/cli.md and the help in README.md anew from the program
 	python tests/docs/write_help.py

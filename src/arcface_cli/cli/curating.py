@@ -12,7 +12,7 @@ from arcface_cli.cli.build import settings_from
 from arcface_cli.cli.console import say
 from arcface_cli.cli.listing import show_facts, show_rows
 from arcface_cli.errors import ArcfaceError, GalleryDamaged, GalleryMissing, UsageError
-from arcface_cli.gallery import check, proof
+from arcface_cli.gallery import check, proof, writer_note
 from arcface_cli.gallery.store import FILE_NAME, Gallery
 from arcface_cli.inputs.names import printable
 from arcface_cli.settings import Settings
@@ -133,6 +133,12 @@ def check_gallery(params: dict[str, Any]) -> int:
     except GalleryDamaged as error:
         found.append(_unreadable(settings, error))
         templates = 0
+    writer = writer_note.read(settings.gallery)
+    if writer is not None and not settings.quiet:
+        state = (
+            "was ended before it had finished; its note blocks nobody" if writer.is_gone else "is writing now"
+        )
+        say(f"{writer.described} {state}")
     rows = [{key: value for key, value in asdict(each).items() if value is not None} for each in found]
     show_rows(rows, settings, ("code", "where", "problem", "mend"))
     if not settings.quiet:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import stat
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,12 +14,13 @@ from typing import Any
 import numpy as np
 
 from arcface_cli.errors import GalleryDamaged
-from arcface_cli.gallery import checksums, database, places, reading, snapshots, writer_note
+from arcface_cli.gallery import checksums, database, places, reading, snapshots
 from arcface_cli.gallery.cache import FOLDER
 from arcface_cli.gallery.entries import has_unit_length
 from arcface_cli.gallery.vectors import VectorType
 
 RESTORE = "restore the gallery from a backup, or enroll the photographs again into a new one with -g"
+_STALE_AFTER = 3600.0  # seconds after which nobody is still at work on a new file
 _TOLD = 1000  # problems of one kind: after these, the file is beyond mending row by row
 
 
@@ -48,17 +50,9 @@ def folder_findings(directory: Path, file_name: str) -> Iterator[Finding]:
                 f"others may read or write it (mode {stat.S_IMODE(path.stat().st_mode):o})",
                 f"chmod go= '{path}'",
             )
-        if path.name.startswith(database.TEMPORARY_PREFIX):
+        age = time.time() - path.stat().st_mtime
+        if path.name.startswith(database.TEMPORARY_PREFIX) and age > _STALE_AFTER:
             yield Finding("leftover", str(path), "was left by a process that was killed", f"rm -r '{path}'")
-    writer = writer_note.read(directory)
-    if writer is not None and writer.is_gone:
-        note = directory / writer_note.FILE_NAME
-        yield Finding(
-            "stale_note",
-            str(note),
-            f"names {writer.described}, which has ended",
-            "the next writer replaces it",
-        )
     system = places.network_file_system(directory)
     if system is not None:
         yield Finding("network", str(directory), places.warning(directory, system), "move it to a local disk")

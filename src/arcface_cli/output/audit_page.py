@@ -36,9 +36,9 @@ h1 { font-size: 1.5rem; margin-bottom: .2rem; } h2 { font-size: 1.15rem; margin:
 p { margin: .2rem 0 .8rem; }
 .finding { border: 1px solid var(--line); border-radius: .5rem; padding: .8rem 1rem; margin: .8rem 0; }
 .faces { display: flex; flex-wrap: wrap; gap: .8rem; margin: .6rem 0; }
-figure { margin: 0; width: 9rem; } figure img, .none { width: 112px; height: 112px; border-radius: .3rem; }
+figure { margin: 0; width: 8.1rem; } figure img, .none { width: 112px; height: 112px; border-radius: .3rem; }
 .none { background: var(--soft); display: grid; place-items: center; font-size: .8rem; }
-figcaption { font-size: .8rem; overflow-wrap: anywhere; }
+figure.suspect img { outline: 3px solid #d33; } figcaption { font-size: .8rem; overflow-wrap: anywhere; }
 code { display: block; background: var(--soft); padding: .3rem .5rem; border-radius: .3rem; margin: .2rem 0;
        overflow-x: auto; white-space: pre; }
 table { border-collapse: collapse; width: 100%; } td, th { text-align: left; padding: .2rem .5rem;
@@ -109,10 +109,13 @@ def _face(number: int, template: StoredTemplate, png: bytes | None, is_suspect: 
     if png is not None:
         data = base64.b64encode(png).decode("ascii")
         picture = f"<img alt='face of template {number}' src='data:image/png;base64,{data}'>"
-    source = escape(printable(template.source_path.decode("utf-8", "surrogateescape")))
+    path = printable(template.source_path.decode("utf-8", "surrogateescape"))
+    short, full = escape("/".join(path.split("/")[-2:])), escape(path, quote=True)
     mark = "<b>suspect</b> " if is_suspect else ""
+    kind = " class=suspect" if is_suspect else ""
     return (
-        f"<figure>{picture}<figcaption>{mark}{escape(template.subject)}, template {number}<br>{source}"
+        f"<figure{kind}>{picture}<figcaption>{mark}{escape(template.subject)}, template {number}<br>"
+        f"<span title='{full}'>{short}</span>"
         "</figcaption></figure>"
     )
 
