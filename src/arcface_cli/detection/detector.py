@@ -105,7 +105,8 @@ class NetworkDetector:
     def candidates(self, image: NDArray[np.uint8], side: int) -> FaceCandidates:
         """Every candidate on one canvas whose longer side is `side`, in pixels of the image."""
         width, height = canvas_size(image.shape[1], image.shape[0], side)
-        canvas, scale_x, scale_y = letterbox(image, width, height)
+        fits = image.shape[:2] == (height, width)
+        canvas, scale_x, scale_y = (image, 1.0, 1.0) if fits else letterbox(image, width, height)
         outputs = self._network.run(to_blob([canvas], self._scaling))
         found = self._decode(outputs, height, width, self._min_score)
         return found.where_finite().divided_by(scale_x, scale_y)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from arcface_cli.detection.candidates import FaceCandidates, concatenate, grid
+from arcface_cli.detection.candidates import FaceCandidates, concatenate
 
 STRIDES = (8, 16, 32)
 ANCHORS_PER_CELL = 2
@@ -26,7 +26,8 @@ def decode(
     for level, stride in enumerate(STRIDES):
         scores = outputs[level].reshape(-1)
         kept = np.flatnonzero(scores >= min_score)
-        centers = grid(height, width, stride)[kept // ANCHORS_PER_CELL] * stride
+        rows, columns = np.divmod(kept // ANCHORS_PER_CELL, width // stride)
+        centers = np.stack([columns, rows], axis=1).astype(np.float32) * stride
         sides = outputs[level + 3].reshape(-1, 4)[kept] * stride
         offsets = outputs[level + 6].reshape(-1, 5, 2)[kept] * stride
         boxes = np.hstack([centers - sides[:, :2], centers + sides[:, 2:]])

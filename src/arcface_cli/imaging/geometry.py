@@ -60,8 +60,11 @@ def letterbox(image: NDArray[np.uint8], width: int, height: int) -> tuple[NDArra
     rows, columns = image.shape[:2]
     scale = min(width / columns, height / rows)
     fitted = (_rounded(columns * scale, width), _rounded(rows * scale, height))
+    resized = _resized(image, fitted, scale)
+    if fitted == (width, height) and resized is not image:  # nothing beside it
+        return resized, width / columns, height / rows
     canvas = np.zeros((height, width, 3), dtype=np.uint8)
-    canvas[: fitted[1], : fitted[0]] = _resized(image, fitted, scale)
+    canvas[: fitted[1], : fitted[0]] = resized
     return canvas, fitted[0] / columns, fitted[1] / rows
 
 

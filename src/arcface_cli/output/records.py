@@ -9,6 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from arcface_cli.decision import Candidate, Decision, Metric, OperatingPoint
 from arcface_cli.errors import ArcfaceError
 from arcface_cli.evaluation.calibration import Calibration
@@ -17,6 +20,8 @@ from arcface_cli.inputs.photo import Photo
 from arcface_cli.results import AlignedPhoto, EnrolledPhoto, IdentifiedPhoto, PhotoFaces, VerifiedPair
 
 SCHEMA_VERSION = 1
+_TENS = np.array([float(f"1e{power}") for power in range(23)])
+"""Powers of ten that float64 holds exactly."""
 
 Record = dict[str, Any]
 
@@ -64,7 +69,7 @@ def embedded(
         if seen.templates is not None:
             for each, row in zip(faces, seen.templates.features, strict=True):
                 if features is not None:
-                    each["feature"] = row if features == "array" else [float(f"{x:.9g}") for x in row]
+                    each["feature"] = row if features == "array" else nine_digits(row)
             record["fingerprint"] = seen.templates.fingerprint.short
             record["canonical_fingerprint"] = seen.templates.fingerprint.canonical
             record["dimension"] = seen.templates.fingerprint.dimension
@@ -212,6 +217,15 @@ def threshold(point: OperatingPoint) -> Record:
 def explained(error: ArcfaceError) -> Record:
     """An error as a record tells it."""
     return {"code": error.code, "message": error.message, "hint": error.hint}
+
+
+def nine_digits(row: NDArray[np.float32]) -> list[float]:
+    """float32 numbers in [-1, 1] as the shortest decimals that are the same float32 when read."""
+    wide = row.astype(np.float64)
+    magnitude = np.floor(np.log10(np.maximum(np.abs(wide), 1e-13)))
+    scale = _TENS[(8 - magnitude).astype(int)]
+    rounded: list[float] = (np.rint(wide * scale) / scale).tolist()
+    return rounded
 
 
 def rounded_rows(array: Any, digits: int) -> list[list[float]]:

@@ -120,3 +120,19 @@ def test_the_run_says_which_device_really_served() -> None:
 def test_nan_is_no_json_and_is_refused() -> None:
     with pytest.raises(ValueError, match="JSON"):
         to_json({"similarity": math.nan})
+
+
+@given(
+    st.lists(
+        st.floats(-1, 1, width=32) | st.sampled_from([0.0, -0.0, 1.0, -1.0, 1e-3, 1.0000001, 1e-9]),
+        min_size=1,
+        max_size=30,
+    )
+)
+def test_features_in_text_are_the_same_float32_when_they_are_read(numbers: list[float]) -> None:
+    row = np.array(numbers, np.float32)
+    told = records.nine_digits(row)
+    read = np.array([float(repr(number)) for number in told], np.float32)
+    np.testing.assert_array_equal(read[np.abs(row) > 1e-13], row[np.abs(row) > 1e-13])
+    np.testing.assert_allclose(read, row, atol=1e-20)
+    assert all(len(repr(abs(number)).replace(".", "").lstrip("0").split("e")[0]) <= 10 for number in told)
