@@ -1,7 +1,7 @@
 """A process that enrols batches and says so: python enrolling.py GALLERY NAME BATCHES [FILE_SIZE_LIMIT].
 
 With ARCFACE_CRASH_CACHE set it also brings the vector cache up to date after each batch. Prints "committed
-NAME-I" once batch I is stored. With a limit in bytes, files can't grow beyond it, as on a full disk; the error
+NAME-I" once batch I is stored. With a limit in bytes files can't grow beyond it, as on a full disk; the error
 then ends it with its exit status, its message on stderr.
 """
 
