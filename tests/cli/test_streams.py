@@ -107,6 +107,31 @@ def test_a_full_disk_behind_stdout_is_7_with_one_line(album: Path, words: tuple[
     assert "Traceback" not in ran.stderr
 
 
+def test_closed_streams_change_no_answer_and_hide_no_result(album: Path) -> None:
+    def closed(redirections: str, *words: str) -> subprocess.CompletedProcess[str]:
+        line = ["sh", "-c", f'exec "$@" {redirections}', "sh", *command_line(*words)]
+        return subprocess.run(
+            line, env=environment(), cwd=album, capture_output=True, text=True, timeout=60, check=False
+        )
+
+    same = ("verify", "-q", "ada.jpg", "ada2.jpg")
+    assert [closed(which, *same).returncode for which in ("<&-", "2>&-", ">&-", "<&- >&- 2>&-")] == [0] * 4
+    assert json.loads(closed("<&- 2>&-", "embed", "ada.jpg").stdout)["status"] == "done"
+    for words in (("embed", "ada.jpg"), ("schema",)):
+        ran = closed(">&-", *words)
+        assert ran.returncode == 7
+        assert len(ran.stderr.splitlines()) == 1
+    ran = closed("<&-", "embed", "-")
+    assert ran.returncode == 3
+    assert json.loads(ran.stdout)["error"]["code"] == "unreadable_image"
+
+
+def test_a_dash_as_the_output_is_stdout(album: Path) -> None:
+    ran = arcface_process("embed", "ada.jpg", "-o", "-", cwd=album)
+    assert json.loads(ran.stdout)["status"] == "done"
+    assert not (album / "-").exists()
+
+
 def test_a_reader_that_has_had_enough_ends_the_run_quietly(album: Path) -> None:
     photos = [album / "ada.jpg"] * 60
     with subprocess.Popen(

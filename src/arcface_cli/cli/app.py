@@ -27,7 +27,7 @@ from arcface_cli.cli.commands import (
     schema,
     verify,
 )
-from arcface_cli.cli.console import say, say_error
+from arcface_cli.cli.console import open_closed_streams, say, say_error
 from arcface_cli.errors import BUG_STATUS, INTERRUPTED_STATUS, ArcfaceError, OutputError
 
 ClickException: type[Exception] = typer.BadParameter.__mro__[2]
@@ -86,6 +86,7 @@ def root(
 
 def main() -> None:
     """Run the command line of this process, and end it with the documented status."""
+    open_closed_streams()
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _interrupted)
     # Most runs are short: collecting garbage while modules load, and taking the interpreter apart at the

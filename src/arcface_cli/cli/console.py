@@ -17,6 +17,25 @@ if TYPE_CHECKING:
 STDOUT, STDERR = 1, 2
 
 
+def open_closed_streams() -> None:
+    """Let file descriptors 0 to 2, where the caller closed them (>&-), lead to nowhere.
+
+    Else the next file to be opened, a gallery perhaps, got such a number, and what is printed went into it.
+    Reading stdin and writing to stdout fail, as when they are closed: results must not vanish unsaid.
+    """
+    for number, mode in ((0, os.O_WRONLY), (STDOUT, os.O_RDONLY), (STDERR, os.O_WRONLY)):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, mode)  # takes the lowest free number, which is this one
+    if sys.stdin is None:
+        sys.stdin = open(0, closefd=False)  # noqa: SIM115 - for as long as the process lives
+    if sys.stdout is None:
+        sys.stdout = open(STDOUT, "w", errors="backslashreplace", closefd=False)  # noqa: SIM115
+    if sys.stderr is None:
+        sys.stderr = open(STDERR, "w", errors="backslashreplace", closefd=False)  # noqa: SIM115
+
+
 @contextlib.contextmanager
 def data_stream() -> Iterator[BinaryIO]:
     """Our own way to stdout, while file descriptor 1 leads to stderr: native libraries print there.

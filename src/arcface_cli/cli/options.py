@@ -159,10 +159,22 @@ MaxBright = Annotated[
     typer.Option(help="Share that may be burnt out, 0 to 1.", metavar="X", rich_help_panel=FACES),
 ]
 
+
+def _unless_stdout(path: Path | None) -> Path | None:
+    """None for the names of stdout: that is where records go anyway, and under -o it would be replaced."""
+    return None if path is not None and str(path) in _STDOUT_NAMES else path
+
+
+_STDOUT_NAMES = ("-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
 OutputFile = Annotated[
     Path | None,
     typer.Option(
-        "--output", "-o", help="Write to FILE, whole or not at all.", metavar="FILE", rich_help_panel=OUTPUT
+        "--output",
+        "-o",
+        help="Write to FILE, whole or not at all.",
+        metavar="FILE",
+        callback=_unless_stdout,
+        rich_help_panel=OUTPUT,
     ),
 ]
 OutputFormat = Annotated[

@@ -52,9 +52,9 @@ def photos(
     unreadable folder, a folder without photographs) is a Photo whose `read` says why, so it costs one
     record and not the run.
 
-    Raises UsageError at once if "-" is given twice.
+    Raises UsageError at once if "-" is given twice, or an empty name.
     """
-    typed = [os.fspath(path) for path in paths]
+    typed = _typed(paths)
     if typed.count(STDIN) > 1:
         raise UsageError("- stands for standard input and can be given only once")
     return _photos(typed, recursive, stdin)
@@ -67,7 +67,23 @@ def people(paths: Sequence[str | os.PathLike[str]]) -> Iterator[Photo]:
     whatever lies deeper belongs to it. A folder that holds photographs but no such sub-folder is one
     person, named after the folder. A photograph beside the people's folders, or named by itself, has
     subject None. What can't be had is a Photo whose `read` says why.
+
+    Raises UsageError at once for an empty name.
     """
+    return _people(_typed(paths))
+
+
+def _typed(paths: Sequence[str | os.PathLike[str]]) -> list[str]:
+    """The paths as text. An empty one would stand for the current folder, which nobody meant by "$unset"."""
+    typed = [os.fspath(path) for path in paths]
+    if "" in typed:
+        raise UsageError(
+            "an empty name was given", hint="check the shell's variables; . is the current folder"
+        )
+    return typed
+
+
+def _people(paths: list[str]) -> Iterator[Photo]:
     for typed in paths:
         path = Path(typed)
         if _leads_to_folder(path):

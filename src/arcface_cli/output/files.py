@@ -12,25 +12,46 @@ from typing import BinaryIO
 from arcface_cli.errors import OutputError, UsageError
 from arcface_cli.inputs.names import printable
 
+_REASON: dict[int | None, str] = {errno.ENOSPC: "the disk is full", errno.EBADF: "it is closed"}
+_NO_FOLDER = "make its folder first, or choose another place, then run this again"
+_FORBIDDEN = "choose a place that this user can write, then run this again"
+_NEXT_STEP: dict[int | None, str] = {
+    errno.ENOENT: _NO_FOLDER,
+    errno.ENOTDIR: _NO_FOLDER,
+    errno.EACCES: _FORBIDDEN,
+    errno.EPERM: _FORBIDDEN,
+    errno.EROFS: _FORBIDDEN,
+    errno.EBADF: "open it, or name a file with -o, then run this again",
+}
+"""What to do, where it isn't space that is missing."""
+
 
 @contextlib.contextmanager
 def whole_file(path: Path) -> Iterator[BinaryIO]:
     """Write a file that appears under its name, complete and on disk, when the block ends well.
+
+    A link stays, and leads to the new file. A device or a pipe (/dev/null, a FIFO) can't appear whole: it is
+    written to as it is, never replaced.
 
     Raises OutputError when it can't be written, UsageError for a folder.
     """
     shown = printable(str(path))
     if path.is_dir():
         raise UsageError(f"-o {shown}: this is a folder", hint="name a file")
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     with telling_output(shown):
+        if path.exists() and not path.is_file():
+            with path.open("wb") as file:
+                yield file
+            return
+        target = Path(os.path.realpath(path))
+        temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
         try:
             with temporary.open("xb") as file:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
-            temporary.replace(path)
-            _sync_folder(path.parent)
+            temporary.replace(target)
+            _sync_folder(target.parent)
         finally:
             with contextlib.suppress(OSError):
                 temporary.unlink(missing_ok=True)
@@ -44,8 +65,8 @@ def telling_output(name: str) -> Iterator[None]:
     except BrokenPipeError:
         raise
     except OSError as error:
-        reason = "the disk is full" if error.errno == errno.ENOSPC else error.strerror or str(error)
-        raise OutputError(f"{name} can't be written: {reason}") from error
+        reason = _REASON.get(error.errno) or error.strerror or str(error)
+        raise OutputError(f"{name} can't be written: {reason}", hint=_NEXT_STEP.get(error.errno)) from error
 
 
 def make_folder(path: Path) -> None:

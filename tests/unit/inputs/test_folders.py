@@ -203,3 +203,9 @@ def test_people_without_any_photograph_is_one_failure(tmp_path: Path) -> None:
     plant(tmp_path, "alice/notes.txt")
     (photo,) = people([tmp_path])
     assert isinstance(failure(photo), NoInputs)
+
+
+def test_an_empty_name_is_refused_and_never_means_the_current_folder() -> None:
+    for inputs in (photos, people):
+        with pytest.raises(UsageError, match="an empty name"):
+            inputs(["a.jpg", ""])

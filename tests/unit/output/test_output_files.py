@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from pathlib import Path
 
 import numpy as np
@@ -50,6 +51,36 @@ def test_two_runs_that_write_one_file_each_leave_a_whole_one(tmp_path: Path) -> 
 def test_a_folder_is_no_file(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="this is a folder"), whole_file(tmp_path):
         pass
+
+
+def test_a_link_stays_and_leads_to_the_new_file(tmp_path: Path) -> None:
+    (tmp_path / "latest.jsonl").symlink_to(tmp_path / "monday.jsonl")
+    for content in (b"first", b"second"):
+        with whole_file(tmp_path / "latest.jsonl") as file:
+            file.write(content)
+        assert (tmp_path / "latest.jsonl").is_symlink()
+        assert (tmp_path / "monday.jsonl").read_bytes() == content
+
+
+def test_a_pipe_is_written_to_and_never_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    (tmp_path / "link").symlink_to(path)
+    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    for name in ("pipe", "link"):
+        with whole_file(tmp_path / name) as file:
+            file.write(b"one\n")
+        assert os.read(reader, 100) == b"one\n"
+        assert path.is_fifo()
+    os.close(reader)
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["link", "pipe"]
+
+
+def test_the_next_step_fits_the_reason(tmp_path: Path) -> None:
+    with pytest.raises(OutputError) as raised, whole_file(tmp_path / "missing" / "out.csv"):
+        pass
+    assert raised.value.hint is not None
+    assert "make its folder" in raised.value.hint
 
 
 @pytest.mark.parametrize("place", ["missing/out.csv", "file/out.csv"])
