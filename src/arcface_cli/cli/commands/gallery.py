@@ -234,3 +234,31 @@ def audit(
     from arcface_cli.cli.auditing import audit_gallery
 
     return audit_gallery(context.params, html)
+
+
+@app.command("reembed")
+def reembed(
+    context: typer.Context,
+    model: options.Model = None,
+    drop_missing: Annotated[
+        bool, typer.Option("--drop-missing", help="Let templates go whose crop and photograph are gone.")
+    ] = False,
+    dry_run: options.DryRun = False,
+    gallery: options.Gallery = None,
+    threshold: options.Threshold = None,
+    device: options.Device = None,
+    precision: options.Precision = None,
+    flip: options.Flip = None,
+    format: options.OutputFormat = None,
+    json: options.AsJson = False,
+    quiet: options.Quiet = None,
+) -> int:
+    """Move the gallery to another model, from kept crops or from the photographs, whole or not at all.
+
+    Lists the templates that the gallery's other templates answer differently for by the new model.
+
+    Example: [bold]arcface gallery reembed -m buffalo_l --dry-run[/bold]
+    """
+    from arcface_cli.cli.reembedding import reembed_gallery
+
+    return reembed_gallery(context.params)
