@@ -273,9 +273,10 @@ def _check_pages(connection: sqlite3.Connection, path: Path) -> None:
     if path.stat().st_size > CHECKED_WHOLE:
         _check_size(connection, path)
         return
-    problems = connection.execute("PRAGMA quick_check(1)").fetchall()
-    if problems != [("ok",)]:
-        raise damaged(path, " ".join(str(problems[0][0]).split()))
+    for (problem,) in connection.execute("PRAGMA quick_check(100)"):
+        # A value that no column allows is found by whoever reads its row, and `remove` must get at it.
+        if problem != "ok" and not problem.startswith("CHECK constraint failed"):
+            raise damaged(path, " ".join(str(problem).split()))
 
 
 def _check_size(connection: sqlite3.Connection, path: Path) -> None:
