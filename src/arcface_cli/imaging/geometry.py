@@ -86,6 +86,10 @@ def _resized(image: NDArray[np.uint8], size: tuple[int, int], scale: float) -> N
     """Bilinear sampling looks at 2x2 pixels; below half size it would skip some, so areas are averaged."""
     if (image.shape[1], image.shape[0]) == size:
         return image
+    if (image.shape[1], image.shape[0]) == (4 * size[0], 4 * size[1]):
+        # OpenCV is quick at halves alone: two of them take a third of the time of a quarter.
+        half = (2 * size[0], 2 * size[1])
+        image = np.asarray(cv2.resize(image, half, interpolation=cv2.INTER_AREA), dtype=np.uint8)
     interpolation = cv2.INTER_AREA if scale <= 0.5 else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(image, size, interpolation=interpolation), dtype=np.uint8)
 
