@@ -33,6 +33,10 @@ RESTORE_HINT = "restore the folder from a backup, or enroll the photographs agai
 CHECKED_WHOLE = 48 * 1024 * 1024
 """Bytes up to which every page of a file is checked when it is opened: some 20,000 templates."""
 
+LONG_LOG = 64 * 1024 * 1024
+"""Bytes of the write-ahead log from which a writer sees to it that it begins anew."""
+
+_CHECKPOINT_WAIT_MS = 500
 _MAGIC = b"SQLite format 3\0"
 _MAX_VALUE_SIZE = 16 * 1024 * 1024  # bytes of one row or value: nothing of ours comes near it
 _OURS_TO_FIX = (sqlite3.ProgrammingError, sqlite3.InterfaceError, sqlite3.IntegrityError)
@@ -155,6 +159,21 @@ def _brought_up_to_date(
         connection.close()
         target.execute("PRAGMA query_only = ON")
     return target
+
+
+def restart_long_log(connection: sqlite3.Connection, path: Path) -> None:
+    """Begin the write-ahead log anew once it is long, which readers that never pause keep SQLite from doing.
+
+    Waits a moment for them; if they don't make room, the next batch tries again.
+    """
+    wal = path.with_name(f"{path.name}-wal")
+    if not wal.exists() or wal.stat().st_size < LONG_LOG:
+        return
+    (usual,) = connection.execute("PRAGMA busy_timeout").fetchone()
+    connection.execute(f"PRAGMA busy_timeout = {_CHECKPOINT_WAIT_MS}")
+    with translated(path, writing=True):
+        connection.execute("PRAGMA wal_checkpoint(RESTART)").fetchone()
+    connection.execute(f"PRAGMA busy_timeout = {usual}")
 
 
 def _check_file(path: Path) -> None:

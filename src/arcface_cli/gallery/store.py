@@ -458,6 +458,7 @@ class Gallery:
             writer_note.left_in(self.directory),
         ):
             yield
+        database.restart_long_log(self._connection, self._path)
 
     def _note(self, kind: str, created: str | None = None) -> None:
         database.note_change(
