@@ -1,0 +1,157 @@
+"""The gallery verbs from the command line: sync, remove, export, check, reembed, and their statuses."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+from pathlib import Path
+
+import pytest
+from command_line import Arcface
+
+pytestmark = [pytest.mark.real, pytest.mark.usefixtures("weights")]
+
+
+@pytest.fixture
+def people(album: Path) -> Path:
+    folder = album / "people"
+    for name, photographs in {"Ada": ("ada.jpg", "ada2.jpg"), "Bob": ("bob.jpg",)}.items():
+        (folder / name).mkdir(parents=True)
+        for photograph in photographs:
+            shutil.copyfile(album / photograph, folder / name / photograph)
+    return folder
+
+
+def actions(arcface: Arcface, people: Path, *more: str) -> list[tuple[str, str, str]]:
+    answer = arcface("enroll", people, "--sync", "--dry-run", *more)
+    return [(row["action"], row["subject"], Path(row["photo"]).name) for row in answer.records]
+
+
+def subjects(arcface: Arcface) -> dict[str, int]:
+    return {row["subject"]: row["templates"] for row in arcface("gallery", "list").records}
+
+
+def test_a_second_sync_finds_nothing_to_do(arcface: Arcface, people: Path) -> None:
+    assert [action for action, _, _ in actions(arcface, people)] == ["new"] * 3
+    assert arcface("enroll", people, "--sync").status == 0
+    assert actions(arcface, people) == []
+    again = arcface("enroll", people, "--sync")
+    assert (again.status, again.said[-1]) == (0, "arcface: sync: 3 unchanged")
+
+
+def test_a_sync_follows_what_was_moved_changed_and_deleted(
+    arcface: Arcface, people: Path, album: Path
+) -> None:
+    arcface("enroll", people, "--sync")
+    (people / "Eve").mkdir()
+    (people / "Bob" / "bob.jpg").rename(people / "Eve" / "it was eve.jpg")
+    with (people / "Ada" / "ada2.jpg").open("ab") as photograph:
+        photograph.write(b"edited")
+    (people / "Ada" / "ada.jpg").unlink()
+    assert actions(arcface, people, "--prune") == [
+        ("changed", "Ada", "ada2.jpg"),
+        ("moved", "Eve", "it was eve.jpg"),
+        ("removed", "Ada", "ada.jpg"),
+    ]
+
+
+def test_only_prune_removes_what_is_gone(arcface: Arcface, people: Path) -> None:
+    arcface("enroll", people, "--sync")
+    (people / "Ada" / "ada.jpg").unlink()
+    kept = arcface("enroll", people, "--sync")
+    assert "--prune removes" in kept.err
+    assert subjects(arcface) == {"Ada": 2, "Bob": 1}
+    arcface("enroll", people, "--sync", "--prune")
+    assert subjects(arcface) == {"Ada": 1, "Bob": 1}
+
+
+def test_a_folder_that_cannot_be_read_whole_prunes_nothing(arcface: Arcface, people: Path) -> None:
+    arcface("enroll", people, "--sync")
+    (people / "Ada" / "ada.jpg").unlink()
+    (people / "Bob" / "bob.jpg").write_bytes(b"")
+    answer = arcface("enroll", people, "--sync", "--prune")
+    assert "nothing is pruned" in answer.err
+    assert subjects(arcface) == {"Ada": 2, "Bob": 1}
+
+
+@pytest.mark.parametrize(
+    "words", [("--sync",), ("--prune", "."), ("--sync", "--name", "x", "."), ("--sync", "no-such-folder")]
+)
+def test_a_sync_that_makes_no_sense_is_2(arcface: Arcface, words: tuple[str, ...]) -> None:
+    answer = arcface("enroll", *words)
+    assert (answer.status, answer.out, len(answer.said)) == (2, "", 1)
+
+
+def test_removed_people_are_proven_gone(arcface: Arcface, people: Path) -> None:
+    arcface("enroll", people, "--keep-crops")
+    preview = arcface("gallery", "remove", "Ada", "-n")
+    assert (preview.status, subjects(arcface)["Ada"]) == (0, 2)
+    gone = arcface("gallery", "remove", "Ada", "--verify")
+    assert gone.status == 0
+    assert "verified: none of" in gone.err
+    assert subjects(arcface) == {"Bob": 1}
+    again = arcface("gallery", "remove", "Ada")
+    assert (again.status, len(again.said)) == (6, 1)
+
+
+def test_rename_and_merge_say_what_they_did(arcface: Arcface, people: Path) -> None:
+    arcface("enroll", people)
+    assert arcface("gallery", "rename", "Ada", "Bob").status == 6
+    assert arcface("gallery", "rename", "Ada", "Eve").said == ["arcface: Ada is called Eve now"]
+    assert arcface("gallery", "merge", "Eve", "--into", "Bob").status == 0
+    assert subjects(arcface) == {"Bob": 3}
+
+
+def test_an_export_is_imported_whole_and_once(arcface: Arcface, people: Path, own_place: Path) -> None:
+    arcface("enroll", people)
+    assert arcface("gallery", "export", own_place / "faces").status == 0
+    first = arcface("gallery", "import", own_place / "faces", "-g", own_place / "other").records
+    again = arcface("gallery", "import", own_place / "faces", "-g", own_place / "other").records
+    assert (first[0]["added"], again[0]["added"], again[0]["duplicate"]) == (3, 0, 3)
+
+
+def test_check_is_0_for_a_sound_gallery_and_1_with_findings(
+    arcface: Arcface, people: Path, own_place: Path
+) -> None:
+    arcface("enroll", people)
+    assert (arcface("gallery", "check").status, arcface("gallery", "check").out) == (0, "")
+    with sqlite3.connect(own_place / "gallery" / "gallery.sqlite3") as connection:
+        connection.execute("UPDATE features SET checksum = 1 WHERE template_id = 2")
+    connection.close()
+    answer = arcface("gallery", "check")
+    (finding,) = answer.records
+    assert (answer.status, finding["code"], finding["template_id"]) == (1, "feature", 2)
+    assert arcface("identify", people / "Bob" / "bob.jpg").status == 6
+    assert arcface("gallery", "remove", "--template", "2").status == 0
+    assert arcface("gallery", "check").status == 0
+    assert arcface("gallery", "check", "-g", own_place / "none").status == 6
+
+
+def test_a_gallery_moves_to_another_model(arcface: Arcface, people: Path) -> None:
+    arcface("enroll", people)
+    words = ("gallery", "reembed", "-m", "mobilefacenet_192", "-t", "0.4")
+    assert arcface(*words, "-n").status == 0
+    assert json.loads(arcface("gallery", "stats", "--json").out)["model"] != "mobilefacenet_192"
+    assert arcface(*words).status == 0
+    answer = arcface("identify", people / "Bob" / "bob.jpg", "-m", "mobilefacenet_192", "-t", "0.4")
+    assert answer.records[0]["faces"][0]["subject"] == "Bob"
+
+
+def test_a_photograph_that_is_gone_stops_a_reembed_unless_its_template_may_go(
+    arcface: Arcface, people: Path
+) -> None:
+    arcface("enroll", people)
+    (people / "Bob" / "bob.jpg").unlink()
+    words = ("gallery", "reembed", "-m", "mobilefacenet_192", "-t", "0.4")
+    assert arcface(*words).status == 6
+    assert subjects(arcface) == {"Ada": 2, "Bob": 1}
+    assert arcface(*words, "--drop-missing").status == 3
+    assert subjects(arcface) == {"Ada": 2}
+
+
+@pytest.mark.parametrize("kind", ["float16", "int8"])
+def test_rounded_vectors_name_the_same_people(arcface: Arcface, people: Path, kind: str) -> None:
+    arcface("enroll", people)
+    answer = arcface("identify", people / "Bob" / "bob.jpg", "--index-type", kind)
+    assert answer.records[0]["faces"][0]["subject"] == "Bob"
