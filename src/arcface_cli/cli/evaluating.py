@@ -234,12 +234,14 @@ def answer(
     claims: Sequence[str], output: Path | None, report: Path | None, save: Path | None,
 ) -> int:  # fmt: skip
     """Evaluate, write what was asked for, and return the status that says whether every claim holds."""
+    parsed = [assertions.parse(claim) for claim in claims]
+    _require_format(settings)
     if report is not None:
         require_report()
     begun = time.monotonic()
     found = evaluated(request, embedder, None if point is None else point.threshold)
     told = document(found, embedder, point, time.monotonic() - begun)
-    told["assertions"] = checked(claims, found.outcome.run)
+    told["assertions"] = checked(parsed, found.outcome.run)
     if save is not None:
         save_run(save, found.outcome.run, {key: told[key] for key in _ABOUT})
     if report is not None:
@@ -277,11 +279,10 @@ def document(
     }
 
 
-def checked(claims: Sequence[str], run: assertions.Run) -> list[dict[str, Any]]:
+def checked(claims: Sequence[assertions.Assertion], run: assertions.Run) -> list[dict[str, Any]]:
     """Each claim with its value, and whether it holds."""
-    parsed = [assertions.parse(claim) for claim in claims]
     results = []
-    for claim in parsed:
+    for claim in claims:
         value = assertions.value_of(claim, run)
         results.append({"claim": claim.text, "value": value, "holds": claim.holds(value)})
     return results
@@ -295,11 +296,16 @@ def tell_claims(results: Sequence[Mapping[str, Any]]) -> int:
     return 1 if broken else 0
 
 
+def _require_format(settings: Settings) -> None:
+    if settings.format not in (None, "json", "jsonl", "table"):
+        raise UsageError(
+            f"--format {settings.format}: figures can't be written so", hint="use table, json or jsonl"
+        )
+
+
 def write_answer(answer: Mapping[str, Any], settings: Settings, output: Path | None) -> None:
     """To a file as JSON, else to stdout: tables on a terminal, one JSON object otherwise."""
     form = settings.format
-    if form not in (None, "json", "jsonl", "table"):
-        raise UsageError(f"--format {form}: figures can't be written so", hint="use table, json or jsonl")
     text = json.dumps(answer, ensure_ascii=False, indent=2 if form == "json" or output else None)
     if output is not None:
         with whole_file(output) as file:

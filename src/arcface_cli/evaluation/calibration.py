@@ -62,7 +62,7 @@ class StrangerSearches:
 class SearchPoint:
     """A threshold for a rate of false positive identifications in a gallery of `subjects`.
 
-    interval: holds the rate itself.  expected: where the share seen among as many other people will lie.
+    interval: holds the rate itself.  expected: where the share seen among as many other searches will lie.
     p_value: of the tail, None where the rate was measured.
     """
 
@@ -137,10 +137,20 @@ def for_fpir(searches: StrangerSearches, target: float, size: int) -> SearchPoin
     return tail_point(searches, target, size)
 
 
+def expected_in(searches: StrangerSearches, threshold: float, further: int) -> Range:
+    """Where the share named among `further` searches for other people will lie, in a gallery as large.
+
+    Wider than the interval of the rate, and the more so the fewer they are. Searches of one person count as
+    little as they did here.
+    """
+    seen = rate_interval(searches.cells(threshold))
+    return expected_range(seen.rate, seen.effective, further * seen.effective / seen.total)
+
+
 def measured_point(searches: StrangerSearches, threshold: float, size: int) -> SearchPoint:
     """What the searches show of a threshold."""
     seen = rate_interval(searches.cells(threshold))
-    low, high = expected_range(seen.rate, seen.effective, seen.effective)
+    low, high = expected_in(searches, threshold, len(searches.best))
     rate, *ends = (
         at_size(each, searches.subjects, size) for each in (seen.rate, seen.low, seen.high, low, high)
     )
