@@ -85,7 +85,8 @@ def rate_interval(cells: Cells, confidence: float = CONFIDENCE, seed: int = SEED
     rate = events / total
     variance = _robust_variance(cells)
     effective = effective_number(rate, total, variance, people, confidence)
-    if min(events, total - events) < FEW or people < 3:
+    alike = variance < 1e-6 * rate * (1 - rate) / total  # everybody has the same rate: nothing to resample
+    if min(events, total - events) < FEW or people < 3 or alike:
         low, high = clopper_pearson(rate * effective, effective, confidence)
         method = "exact"
     else:

@@ -47,6 +47,12 @@ def test_no_event_leaves_the_rule_of_three() -> None:
     assert found.high == pytest.approx(3.7 / 300, rel=0.01)  # two-sided: 3.7 where one-sided is 3.0
 
 
+def test_people_who_all_have_one_rate_still_leave_an_interval() -> None:
+    who = np.repeat(np.arange(6), 45)
+    found = rate_interval(Cells.count(np.tile(np.arange(45) < 24, 6), who, who))
+    assert found.low < found.rate - 0.03 and found.rate + 0.03 < found.high
+
+
 def searches_by_person(
     random: np.random.Generator, people: int = 80, each: int = 12, rate: float = 0.1, alike: float = 8.0
 ) -> Cells:
