@@ -16,60 +16,63 @@ def _option(*names: str, metavar: str | None = None, help: str, panel: str = PRO
     return typer.Option(*names, metavar=metavar, help=help, rich_help_panel=panel)
 
 
+Source = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="PATH",
+        help="A folder with a folder for each person, or an InsightFace .bin.",
+        show_default=False,
+    ),
+]
+Pairs = Annotated[Path | None, _option(metavar="FILE", help="Pairs to compare: LFW's pairs.txt, or CSV.")]
+GalleryList = Annotated[
+    Path | None, _option("--gallery", metavar="FILE", help="CSV of the photographs to enroll.")
+]
+Probes = Annotated[Path | None, _option(metavar="FILE", help="CSV of the photographs to search with.")]
+EnrollFirst = Annotated[
+    int | None, _option(metavar="K", help="Enroll the first K of each person, search with the others.")
+]
+Strangers = Annotated[Path | None, _option(metavar="DIR", help="People who aren't enrolled, a folder each.")]
+Distractors = Annotated[Path | None, _option(metavar="DIR", help="Further people to enroll among.")]
+Sizes = Annotated[str | None, _option(metavar="N,N", help="How many distractors; default 10, 100...")]
+Attributes = Annotated[
+    Path | None, _option(metavar="FILE", help="CSV with a row a person, for rates by group.")
+]
+GroupBy = Annotated[str | None, _option(metavar="COLUMN", help="Column of --attributes.")]
+Claims = Annotated[
+    list[str] | None,
+    _option(
+        "--assert",
+        metavar="CLAIM",
+        help="Status 1 unless it holds: 'FNIR@FPIR=0.01<=0.05'.",
+        panel=ANSWER,
+    ),
+]
+Report = Annotated[Path | None, _option(metavar="FILE.html", help="Write a report, one file.", panel=ANSWER)]
+Save = Annotated[Path | None, _option(metavar="RUN", help="Keep the scores for --compare.", panel=ANSWER)]
+Compare = Annotated[
+    tuple[Path, Path] | None,
+    _option(metavar="RUN RUN", help="Two saved runs side by side.", panel=ANSWER),
+]
+Cache = Annotated[bool, typer.Option("--cache/--no-cache", help="Remember templates by content.")]
+
+
 def evaluate(
     context: typer.Context,
-    source: Annotated[
-        Path | None,
-        typer.Argument(
-            metavar="PATH",
-            help="A folder with a folder for each person, or an InsightFace .bin.",
-            show_default=False,
-        ),
-    ] = None,
-    pairs: Annotated[
-        Path | None, _option(metavar="FILE", help="Pairs to compare: LFW's pairs.txt, or CSV.")
-    ] = None,
-    gallery_list: Annotated[
-        Path | None, _option("--gallery", metavar="FILE", help="CSV of the photographs to enroll.")
-    ] = None,
-    probes: Annotated[
-        Path | None, _option(metavar="FILE", help="CSV of the photographs to search with.")
-    ] = None,
-    enroll: Annotated[
-        int | None, _option(metavar="K", help="Enroll the first K of each person, search with the others.")
-    ] = None,
-    strangers: Annotated[
-        Path | None, _option(metavar="DIR", help="People who aren't enrolled, a folder each.")
-    ] = None,
-    distractors: Annotated[
-        Path | None, _option(metavar="DIR", help="Further people to enroll among.")
-    ] = None,
-    sizes: Annotated[
-        str | None, _option(metavar="N,N", help="How many distractors; default 10, 100...")
-    ] = None,
-    attributes: Annotated[
-        Path | None, _option(metavar="FILE", help="CSV with a row a person, for rates by group.")
-    ] = None,
-    by: Annotated[str | None, _option(metavar="COLUMN", help="Column of --attributes.")] = None,
-    claims: Annotated[
-        list[str] | None,
-        _option(
-            "--assert",
-            metavar="CLAIM",
-            help="Status 1 unless it holds: 'FNIR@FPIR=0.01<=0.05'.",
-            panel=ANSWER,
-        ),
-    ] = None,
-    report: Annotated[
-        Path | None, _option(metavar="FILE.html", help="Write a report, one file.", panel=ANSWER)
-    ] = None,
-    save: Annotated[
-        Path | None, _option(metavar="RUN", help="Keep the scores for --compare.", panel=ANSWER)
-    ] = None,
-    compare: Annotated[
-        tuple[Path, Path] | None,
-        _option(metavar="RUN RUN", help="Two saved runs side by side.", panel=ANSWER),
-    ] = None,
+    source: Source = None,
+    pairs: Pairs = None,
+    gallery_list: GalleryList = None,
+    probes: Probes = None,
+    enroll: EnrollFirst = None,
+    strangers: Strangers = None,
+    distractors: Distractors = None,
+    sizes: Sizes = None,
+    attributes: Attributes = None,
+    by: GroupBy = None,
+    claims: Claims = None,
+    report: Report = None,
+    save: Save = None,
+    compare: Compare = None,
     threshold: options.Threshold = None,
     max_distance: options.MaxDistance = None,
     metric: options.Metric = None,
@@ -84,7 +87,7 @@ def evaluate(
     output: options.OutputFile = None,
     format: options.OutputFormat = None,
     json: options.AsJson = False,
-    cache: Annotated[bool, typer.Option("--cache/--no-cache", help="Remember templates by content.")] = True,
+    cache: Cache = True,
     batch: options.Batch = None,
     jobs: options.Jobs = None,
     no_progress: options.NoProgress = None,
