@@ -1,4 +1,4 @@
-"""What `calibrate` does once its flags are read; and what a stored calibration means for other verbs."""
+"""What `calibrate` does once its flags are read."""
 
 from __future__ import annotations
 
@@ -13,18 +13,14 @@ from arcface_cli.cli import build
 from arcface_cli.cli.console import say
 from arcface_cli.cli.embedding import Embedder, people_of
 from arcface_cli.cli.listing import show_facts
-from arcface_cli.decision import Metric, OperatingPoint
-from arcface_cli.errors import GalleryDamaged, GalleryMissing, InvalidThreshold, NoInputs, UsageError
-from arcface_cli.evaluation.calibration import Calibration, at_size
+from arcface_cli.decision import Metric
+from arcface_cli.errors import GalleryMissing, NoInputs, UsageError
 from arcface_cli.evaluation.tails import GOOD_FIT
 from arcface_cli.gallery.store import Gallery
 from arcface_cli.inputs.names import printable
 from arcface_cli.output.evaluation_tables import percent
-from arcface_cli.settings import LoadedSettings, Settings
+from arcface_cli.settings import Settings
 from arcface_cli.workflows.calibrate import Enrolled, Found, Labelled, Origin, calibrate, enrolled_from
-
-HARDLY_A_FACE = 0.0
-"""Cosine similarity under which two faces are less alike than unrelated vectors: no threshold by accident."""
 
 
 def run(params: Mapping[str, Any]) -> int:
@@ -134,97 +130,3 @@ def _told(rate: float | None, between: tuple[float, float] | None) -> str:
     if rate is None:
         return "not known"
     return percent(rate) + ("" if between is None else f" ({percent(between[0])} to {percent(between[1])})")
-
-
-# --- for other verbs -----------------------------------------------------------------------------------
-
-
-def stored_calibration(gallery: Gallery) -> Calibration | None:
-    """What is stored, if it can be read and is of the gallery's own model; else None, and a word why."""
-    text = gallery.operating_point
-    if text is None:
-        return None
-    try:
-        found = Calibration.from_json(text)
-    except GalleryDamaged as error:
-        say(
-            f"{gallery.directory}: {error.message}; {error.hint}; until then the catalogue's threshold counts"
-        )
-        return None
-    if found.model != gallery.fingerprint.short:
-        say(
-            f"{gallery.directory}: was calibrated with model {found.model} and is of "
-            f"{gallery.fingerprint.short} now: that threshold is void; run arcface calibrate again"
-        )
-        return None
-    return found
-
-
-def gallery_point(found: Calibration) -> OperatingPoint:
-    """The stored threshold as an operating point."""
-    return OperatingPoint(
-        found.threshold, "gallery", fmr=found.fmr, fpir=found.fpir, gallery_size=found.subjects,
-        impostor_comparisons=found.impostor_comparisons, data=found.data, model=found.model_name,
-    )  # fmt: skip
-
-
-def with_measured_fmr(point: OperatingPoint, found: Calibration) -> OperatingPoint:
-    """The user's threshold with the FMR that the gallery's calibration measured at it."""
-    rate, _ = found.fmr_at(point.threshold)
-    return OperatingPoint(
-        point.threshold, point.origin, fmr=rate, impostor_comparisons=found.impostor_comparisons,
-        data=found.data, model=found.model_name,
-    )  # fmt: skip
-
-
-def mention_growth(found: Calibration, subjects: int, gallery: Path) -> None:
-    """Say so when a gallery has outgrown the threshold that it goes by."""
-    if found.has_outgrown(subjects) and found.fpir is not None:
-        now = at_size(found.fpir, found.subjects, subjects)
-        say(
-            f"{gallery}: holds {subjects:,} subjects and was calibrated for {found.subjects:,}: "
-            f"FPIR is now about {percent(now)}; run arcface calibrate again"
-        )
-
-
-def check_said(loaded: LoadedSettings, *, yes: bool, known: Calibration | None = None) -> None:
-    """Say what a distance means as a similarity; refuse one that hardly any stranger fails to reach.
-
-    Raises InvalidThreshold for a similarity below 0, unless `yes`.
-    """
-    said, values = build.said_point(loaded), loaded.values
-    if said is None:
-        return
-    words, metric = _spoken(values)
-    rate = None if known is None else known.fmr_at(said.threshold)[0]
-    share = (
-        ""
-        if rate is None
-        else f", which {percent(rate)} of impostor comparisons reach (the gallery's calibration)"
-    )
-    if said.threshold < HARDLY_A_FACE and not yes:
-        squared = ""
-        if (
-            metric is Metric.EUCLIDEAN
-            and words.startswith("--max-distance")
-            and values.max_distance is not None
-        ):
-            squared = (
-                f"as a squared distance {values.max_distance:g} is cosine "
-                f"{Metric.SQEUCLIDEAN.to_similarity(values.max_distance):g}: add --metric sqeuclidean; "
-            )
-        raise InvalidThreshold(
-            f"{words} is cosine {said.threshold:g}, less alike than unrelated faces are{share}: "
-            "it would name nearly every stranger",
-            hint=f"{squared}add --yes to use it all the same",
-        )
-    if metric is not Metric.COSINE and not values.quiet:
-        say(f"{words} is cosine {said.threshold:g}{share}")
-
-
-def _spoken(values: Settings) -> tuple[str, Metric]:
-    if values.threshold is not None:
-        metric = Metric.COSINE if values.metric is None else Metric(values.metric)
-        return f"--threshold {values.threshold:g} ({metric.value})", metric
-    metric = Metric.EUCLIDEAN if values.metric is None else Metric(values.metric)
-    return f"--max-distance {values.max_distance:g} ({metric.value})", metric

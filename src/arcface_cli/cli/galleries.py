@@ -15,14 +15,14 @@ from arcface_cli.cli.build import (
     said_point,
     store,
 )
-from arcface_cli.cli.calibrating import (
-    check_said,
+from arcface_cli.cli.calibrated import (
     gallery_point,
     mention_growth,
     stored_calibration,
     with_measured_fmr,
 )
 from arcface_cli.cli.console import say
+from arcface_cli.cli.spoken import check_said
 from arcface_cli.decision import OperatingPoint
 from arcface_cli.evaluation.calibration import Calibration
 from arcface_cli.faces import ModelFingerprint, Outcome

@@ -73,7 +73,7 @@ def stats(
     Example: [bold]arcface gallery stats --json[/bold]
     """
     from arcface_cli.cli import build
-    from arcface_cli.cli.calibrating import gallery_point, stored_calibration
+    from arcface_cli.cli.calibrated import gallery_point, stored_calibration
     from arcface_cli.cli.listing import show_facts
     from arcface_cli.gallery.store import Gallery
     from arcface_cli.output.provenance import stats_row

@@ -55,8 +55,8 @@ def verify(
     """
     from arcface_cli.cli import build
     from arcface_cli.cli.batch import Target, open_sink
-    from arcface_cli.cli.calibrating import check_said
     from arcface_cli.cli.pairs import answer, photos_of
+    from arcface_cli.cli.spoken import check_said
 
     build.require_runtime()
     loaded = build.settings_from(context.params)
