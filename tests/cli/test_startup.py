@@ -53,9 +53,9 @@ def test_the_help_of_no_command_loads_anything_heavy() -> None:
 def test_every_command_explains_itself(command: str) -> None:
     from typer.testing import CliRunner
 
-    from arcface_cli.cli.app import app
+    from arcface_cli.cli.app import build_app
 
-    shown = CliRunner().invoke(app, [*command.split(), "--help"]).output
+    shown = CliRunner().invoke(build_app(), [*command.split(), "--help"]).output
     assert f"arcface {command}" in shown or f"root {command}" in shown
     if command not in ("gallery", "models", "config"):
         assert "Example" in shown

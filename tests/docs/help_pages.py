@@ -12,7 +12,7 @@ from typing import Any
 
 import typer
 
-from arcface_cli.cli.app import app
+from arcface_cli.cli.app import build_app
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 CLI_PAGE = CHECKOUT / "docs" / "cli.md"
@@ -26,7 +26,7 @@ Command = tuple[str, ...]
 
 def commands() -> Iterator[tuple[Command, Any]]:
     """Every command that can be typed, with Typer's own description of it; () is `arcface` itself."""
-    yield from _below((), typer.main.get_command(app))
+    yield from _below((), typer.main.get_command(build_app()))
 
 
 def _below(path: Command, command: Any) -> Iterator[tuple[Command, Any]]:

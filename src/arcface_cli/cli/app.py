@@ -7,26 +7,14 @@ import gc
 import os
 import signal
 import sys
+from collections.abc import Iterable
+from importlib import import_module
 from types import FrameType
 from typing import Annotated
 
 import typer
 
 from arcface_cli import __version__
-from arcface_cli.cli.commands import (
-    align,
-    calibrate,
-    config,
-    demo,
-    embed,
-    enroll,
-    evaluate,
-    gallery,
-    identify,
-    models,
-    schema,
-    verify,
-)
 from arcface_cli.cli.console import open_closed_streams, say, say_error
 from arcface_cli.errors import BUG_STATUS, INTERRUPTED_STATUS, ArcfaceError, OutputError
 
@@ -37,30 +25,48 @@ EPILOG = (
     "Exit statuses: 0 yes, done; 1 no; 2 usage; 3 unusable inputs; 4 no face; 5 machine; 6 gallery; 7 output."
 )
 
-app = typer.Typer(
-    name="arcface",
-    no_args_is_help=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-
 MULTIPLIERS = {"identify", "gallery", "evaluate", "calibrate"}
 """Commands that multiply matrices large enough for several threads."""
 
 VERBS, KEEP, SETUP = "Verbs", "Galleries and weights", "Around it"
-app.command("align", rich_help_panel=VERBS)(align.align)
-app.command("embed", rich_help_panel=VERBS)(embed.embed)
-app.command("enroll", rich_help_panel=VERBS)(enroll.enroll)
-app.command("identify", rich_help_panel=VERBS)(identify.identify)
-app.command("verify", rich_help_panel=VERBS)(verify.verify)
-app.command("calibrate", rich_help_panel=VERBS)(calibrate.calibrate)
-app.command("evaluate", rich_help_panel=VERBS)(evaluate.evaluate)
-app.add_typer(gallery.app, name="gallery", rich_help_panel=KEEP)
-app.add_typer(models.app, name="models", rich_help_panel=KEEP)
-app.command("demo", rich_help_panel=SETUP)(demo.demo)
-app.add_typer(config.app, name="config", rich_help_panel=SETUP)
-app.command("schema", rich_help_panel=SETUP)(schema.schema)
+PANELS = {
+    "align": VERBS,
+    "embed": VERBS,
+    "enroll": VERBS,
+    "identify": VERBS,
+    "verify": VERBS,
+    "calibrate": VERBS,
+    "evaluate": VERBS,
+    "gallery": KEEP,
+    "models": KEEP,
+    "demo": SETUP,
+    "config": SETUP,
+    "schema": SETUP,
+}
+"""Every command, by its place in the help. Module `commands.NAME` holds a function NAME, or an `app` of its own."""
+
+
+def build_app(names: Iterable[str] = PANELS) -> typer.Typer:
+    """The command line with these commands.
+
+    Typer reads the signature of every command it is given, which takes as long as comparing two faces: so
+    a run gives it the command that was asked for, and only help, completion and mistakes see all.
+    """
+    app = typer.Typer(
+        name="arcface",
+        no_args_is_help=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode="rich",
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback(invoke_without_command=True, epilog=EPILOG)(root)
+    for name in names:
+        module = import_module(f"arcface_cli.cli.commands.{name}")
+        if hasattr(module, "app"):
+            app.add_typer(module.app, name=name, rich_help_panel=PANELS[name])
+        else:
+            app.command(name, rich_help_panel=PANELS[name])(getattr(module, name))
+    return app
 
 
 def _show_version(value: bool) -> None:
@@ -69,7 +75,6 @@ def _show_version(value: bool) -> None:
         raise typer.Exit
 
 
-@app.callback(invoke_without_command=True, epilog=EPILOG)
 def root(
     context: typer.Context,
     version: Annotated[
@@ -95,6 +100,8 @@ def main() -> None:
     # OpenBLAS, at NumPy's import, starts a thread a core and lets them spin for work that mostly never comes.
     if not MULTIPLIERS & set(sys.argv[1:2]):
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    # pydantic would look through every installed distribution for plugins of its own.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "1")
     status = run(sys.argv[1:])
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError):
@@ -111,7 +118,8 @@ def _interrupted(number: int, frame: FrameType | None) -> None:
 def run(arguments: list[str]) -> int:
     """Run one command line and return its exit status. Whatever goes wrong is one line on stderr."""
     try:
-        status = app(args=arguments, prog_name="arcface", standalone_mode=False)
+        asked = [word for word in arguments[:1] if word in PANELS]
+        status = build_app(asked or PANELS)(args=arguments, prog_name="arcface", standalone_mode=False)
     except ArcfaceError as error:
         say_error(error)
         return error.exit_status

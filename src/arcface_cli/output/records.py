@@ -7,17 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from arcface_cli.decision import Candidate, Decision, Metric, OperatingPoint
 from arcface_cli.errors import ArcfaceError
-from arcface_cli.evaluation.calibration import Calibration
 from arcface_cli.faces import DetectedFace, Done, FaceQuality, Failed, Outcome, RefusedFace, Skipped
 from arcface_cli.inputs.photo import Photo
 from arcface_cli.results import AlignedPhoto, EnrolledPhoto, IdentifiedPhoto, PhotoFaces, VerifiedPair
+
+if TYPE_CHECKING:
+    from arcface_cli.evaluation.calibration import Calibration
 
 SCHEMA_VERSION = 1
 _TENS = np.array([float(f"1e{power}") for power in range(23)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -52,7 +53,9 @@ def _adapter() -> TypeAdapter[StoreState]:
 def read_state(path: Path) -> StoreState:
     """Read state.json; without one the state is empty. Raises WeightsDamaged when it can't be read."""
     try:
-        return _adapter().validate_json(path.read_bytes())
+        document = path.read_bytes()
+        usual = _without_imports(document)
+        return _adapter().validate_json(document) if usual is None else usual
     except FileNotFoundError:
         return StoreState()
     except (OSError, ValidationError) as error:
@@ -61,6 +64,34 @@ def read_state(path: Path) -> StoreState:
             f"{path}: can't be read ({reason})",
             hint="move it away; then accept licences, import and choose a default again (the files stay)",
         ) from error
+
+
+def _without_imports(document: bytes) -> StoreState | None:
+    """The state if it is as `write_state` writes it and holds no imported model, else None.
+
+    Spares most runs the strict reading, which takes as long as loading a network.
+    """
+    try:
+        plain = json.loads(document)
+        version, default, chosen = plain.pop("version"), plain.pop("default"), plain.pop("chosen")
+        accepted, imported = plain.pop("accepted"), plain.pop("imported")
+        acceptances = tuple(Acceptance(**each) for each in accepted)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
+    words = [
+        word for each in acceptances for word in (each.licence, each.name, each.notice, each.accepted_at)
+    ]
+    links = [each.url for each in acceptances if each.url is not None]
+    sound = (
+        not plain
+        and isinstance(imported, dict)
+        and not any(imported.values())
+        and version == 1
+        and isinstance(default, str | None)
+        and isinstance(chosen, bool)
+        and all(isinstance(word, str) for word in [*words, *links])
+    )
+    return StoreState(default=default, chosen=chosen, accepted=acceptances) if sound else None
 
 
 def write_state(path: Path, state: StoreState) -> None:
