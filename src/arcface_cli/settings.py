@@ -6,15 +6,15 @@ The only reader of os.environ, and the only place that knows where folders are.
 from __future__ import annotations
 
 import difflib
+import math
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal, get_args
 
 import platformdirs
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from arcface_cli.errors import UsageError
 
@@ -39,43 +39,91 @@ def _models_folder() -> Path:
     return platformdirs.user_data_path(APP) / "models"
 
 
-class Settings(BaseModel):
-    """Everything that can be set; None means that the verb, the gallery or the catalogue decides."""
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What is known of one setting: its kind, the words that explain it, and which values it takes.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    least, most: limits, `least` itself included unless `above`.  choices: the words it takes, if only some.
+    """
 
-    gallery: Annotated[Path, Field(description="folder of the gallery", default_factory=_gallery_folder)]
-    models_dir: Annotated[Path, Field(description="folder of the weights", default_factory=_models_folder)]
-    model: Annotated[str | None, Field(description="pack or recogniser")] = None
-    detector: Annotated[str | None, Field(description="detector; the pack's own if unset")] = None
-    device: Annotated[str, Field(description="auto, cpu, cuda or cuda:N")] = "auto"
-    precision: Annotated[PrecisionName, Field(description="of the networks' arithmetic")] = "fp32"
-    threshold: Annotated[float | None, Field(description="similarity from which two faces match")] = None
-    max_distance: Annotated[float | None, Field(description="distance up to which two faces match")] = None
-    metric: Annotated[MetricName | None, Field(description="what a threshold or distance is given in")] = None
-    margin: Annotated[float, Field(description="lead over the runner-up that a match needs", ge=0, le=2)] = (
-        0.05
-    )
-    top: Annotated[int, Field(description="candidates shown for each face", ge=1, le=1000)] = 1
-    fusion: Annotated[Fusion, Field(description="a subject's similarity from its templates'")] = "max"
-    index_type: Annotated[IndexType, Field(description="how vectors are kept for a search")] = "float32"
-    keep_crops: Annotated[bool | None, Field(description="store aligned faces in a new gallery")] = None
-    faces: Annotated[Faces | None, Field(description="which faces of a photograph count")] = None
-    min_face: Annotated[float, Field(description="shorter side of a face in pixels", ge=0)] = 0.0
-    det_score: Annotated[float | None, Field(description="detection score that counts", gt=0, le=1)] = None
-    min_sharpness: Annotated[float | None, Field(description="sharpness that a face needs", ge=0)] = None
-    max_yaw: Annotated[float | None, Field(description="turn to a side, in degrees", ge=0, le=180)] = None
-    max_dark: Annotated[float | None, Field(description="share of a face that is black", ge=0, le=1)] = None
-    max_bright: Annotated[
-        float | None, Field(description="share of a face that is burnt out", ge=0, le=1)
-    ] = None
-    flip: Annotated[bool, Field(description="add the mirror image's feature")] = False
-    batch: Annotated[int, Field(description="faces in one recogniser run", ge=1, le=4096)] = 32
-    jobs: Annotated[int | None, Field(description="photographs worked on at once", ge=1, le=1024)] = None
-    format: Annotated[Format | None, Field(description="of the output")] = None
-    offline: Annotated[bool, Field(description="never use the network")] = False
-    no_progress: Annotated[bool, Field(description="no progress bar")] = False
-    quiet: Annotated[bool, Field(description="only errors that end the run")] = False
+    kind: type
+    description: str
+    least: float = -math.inf
+    most: float = math.inf
+    above: bool = False
+    choices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that can be set; None means that the verb, the gallery or the catalogue decides.
+
+    Checked by hand: pydantic would take as long to read this class as the networks take to load.
+    """
+
+    gallery: Path = field(default_factory=_gallery_folder)
+    models_dir: Path = field(default_factory=_models_folder)
+    model: str | None = None
+    detector: str | None = None
+    device: str = "auto"
+    precision: PrecisionName = "fp32"
+    threshold: float | None = None
+    max_distance: float | None = None
+    metric: MetricName | None = None
+    margin: float = 0.05
+    top: int = 1
+    fusion: Fusion = "max"
+    index_type: IndexType = "float32"
+    keep_crops: bool | None = None
+    faces: Faces | None = None
+    min_face: float = 0.0
+    det_score: float | None = None
+    min_sharpness: float | None = None
+    max_yaw: float | None = None
+    max_dark: float | None = None
+    max_bright: float | None = None
+    flip: bool = False
+    batch: int = 32
+    jobs: int | None = None
+    format: Format | None = None
+    offline: bool = False
+    no_progress: bool = False
+    quiet: bool = False
+
+
+KNOWN: Mapping[str, Setting] = {
+    "gallery": Setting(Path, "folder of the gallery"),
+    "models_dir": Setting(Path, "folder of the weights"),
+    "model": Setting(str, "pack or recogniser"),
+    "detector": Setting(str, "detector; the pack's own if unset"),
+    "device": Setting(str, "auto, cpu, cuda or cuda:N"),
+    "precision": Setting(str, "of the networks' arithmetic", choices=get_args(PrecisionName)),
+    "threshold": Setting(float, "similarity from which two faces match"),
+    "max_distance": Setting(float, "distance up to which two faces match"),
+    "metric": Setting(str, "what a threshold or distance is given in", choices=get_args(MetricName)),
+    "margin": Setting(float, "lead over the runner-up that a match needs", 0, 2),
+    "top": Setting(int, "candidates shown for each face", 1, 1000),
+    "fusion": Setting(str, "a subject's similarity from its templates'", choices=get_args(Fusion)),
+    "index_type": Setting(str, "how vectors are kept for a search", choices=get_args(IndexType)),
+    "keep_crops": Setting(bool, "store aligned faces in a new gallery"),
+    "faces": Setting(str, "which faces of a photograph count", choices=get_args(Faces)),
+    "min_face": Setting(float, "shorter side of a face in pixels", 0),
+    "det_score": Setting(float, "detection score that counts", 0, 1, above=True),
+    "min_sharpness": Setting(float, "sharpness that a face needs", 0),
+    "max_yaw": Setting(float, "turn to a side, in degrees", 0, 180),
+    "max_dark": Setting(float, "share of a face that is black", 0, 1),
+    "max_bright": Setting(float, "share of a face that is burnt out", 0, 1),
+    "flip": Setting(bool, "add the mirror image's feature"),
+    "batch": Setting(int, "faces in one recogniser run", 1, 4096),
+    "jobs": Setting(int, "photographs worked on at once", 1, 1024),
+    "format": Setting(str, "of the output", choices=get_args(Format)),
+    "offline": Setting(bool, "never use the network"),
+    "no_progress": Setting(bool, "no progress bar"),
+    "quiet": Setting(bool, "only errors that end the run"),
+}
+"""Every field of `Settings`, explained."""
+
+YES, NO = frozenset({"1", "true", "yes", "on"}), frozenset({"0", "false", "no", "off"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,16 +146,14 @@ def load_settings(options: Mapping[str, Any], environment: Mapping[str, str] | N
         "option": {name: value for name, value in options.items() if value is not None},
     }
     merged: dict[str, Any] = {}
-    origins: dict[str, Origin] = dict.fromkeys(Settings.model_fields, "built-in")
+    origins: dict[str, Origin] = dict.fromkeys(KNOWN, "built-in")
     for origin, layer in layers.items():
         for name in layer:
             origins[name] = origin
         merged.update(layer)
     _one_threshold(merged, origins, layers)
-    try:
-        return LoadedSettings(Settings.model_validate(merged), origins)
-    except ValidationError as error:
-        raise _explained(error, origins) from error
+    checked = {name: _checked(name, value, origins[name]) for name, value in merged.items()}
+    return LoadedSettings(Settings(**checked), origins)
 
 
 def config_path(environment: Mapping[str, str] | None = None) -> Path:
@@ -141,7 +187,7 @@ def available_cores() -> int:
 
 
 def _from_environment(variables: Mapping[str, str]) -> dict[str, str]:
-    names = {field: variable_name(field) for field in Settings.model_fields}
+    names = {field: variable_name(field) for field in KNOWN}
     return {field: variables[name] for field, name in names.items() if variables.get(name)}
 
 
@@ -155,13 +201,13 @@ def _from_file(path: Path) -> dict[str, Any]:
             f"{path}: the config file can't be read ({error})", hint="mend or remove it"
         ) from error
     for key in values:
-        if key not in Settings.model_fields:
+        if key not in KNOWN:
             raise UsageError(f"{path}: there is no setting {key!r}", hint=_did_you_mean(key))
     return values
 
 
 def _did_you_mean(key: str) -> str:
-    close = difflib.get_close_matches(key, Settings.model_fields, n=1)
+    close = difflib.get_close_matches(key, KNOWN, n=1)
     return f"did you mean {close[0]!r}?" if close else "see all with: arcface config show"
 
 
@@ -177,10 +223,49 @@ def _one_threshold(
         origins[weaker] = "built-in"
 
 
-def _explained(error: ValidationError, origins: Mapping[str, Origin]) -> UsageError:
-    first = error.errors()[0]
-    field = str(first["loc"][0])
-    spoken = {"environment": variable_name(field), "config": f"{field} in the config file"}
-    name = spoken.get(origins.get(field, "option"), option_name(field))
-    reason = str(first["msg"]).replace("Input should be", "must be")
-    return UsageError(f"{name}: {first['input']!r} {reason}", hint="see --help")
+def _checked(name: str, value: Any, origin: Origin) -> Any:
+    """The value in its own kind. Raises UsageError naming where it was said."""
+    known = KNOWN[name]
+    try:
+        made = _made(value, known)
+    except (ValueError, TypeError):
+        made = None
+    if known.kind in (int, float) and made is not None and not _within(made, known):
+        made = None
+    if made is None or (known.choices and made not in known.choices):
+        spoken = {"environment": variable_name(name), "config": f"{name} in the config file"}
+        said = spoken.get(origin, option_name(name))
+        raise UsageError(f"{said}: {value!r} must be {_wanted(known)}", hint="see --help")
+    return made
+
+
+def _made(value: Any, known: Setting) -> Any:
+    """A word of the environment, or a value of TOML or Typer, in its kind; None if it can't be."""
+    if known.kind is bool:
+        word = str(value).lower()
+        return True if word in YES else False if word in NO else None
+    if isinstance(value, bool):
+        return None
+    if known.kind is int:
+        number = float(value)
+        return int(number) if number.is_integer() else None
+    if known.kind in (str, Path) and not isinstance(value, str | Path):
+        return None
+    return known.kind(value)
+
+
+def _within(number: float, known: Setting) -> bool:
+    """Whether a number keeps the limits of its setting; NaN only where there are none."""
+    if (known.least, known.most) == (-math.inf, math.inf):
+        return True
+    return (number > known.least if known.above else number >= known.least) and number <= known.most
+
+
+def _wanted(known: Setting) -> str:
+    if known.choices:
+        return f"one of {', '.join(known.choices)}"
+    words = {int: "a whole number", float: "a number", bool: "true or false"}.get(known.kind, "text")
+    if known.kind not in (int, float) or known.least == -math.inf:
+        return words
+    least = f"{'over' if known.above else 'at least'} {known.least:g}"
+    return f"{words}, {least}" + ("" if known.most == math.inf else f" and at most {known.most:g}")

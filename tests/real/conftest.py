@@ -13,7 +13,7 @@ from arcface_cli.cli import build
 from arcface_cli.faces import Done, Outcome
 from arcface_cli.inputs.photo import Photo
 from arcface_cli.results import PhotoFaces
-from arcface_cli.settings import Settings
+from arcface_cli.settings import load_settings
 from arcface_cli.weights.store import WeightStore
 from arcface_cli.workflows.models import import_path
 
@@ -42,7 +42,7 @@ def open_workshop(weights: WeightStore) -> OpenWorkshop:
         photos = (Photo(path) for path in paths)
         return build.workshop(
             "test",
-            Settings.model_validate(chosen),
+            load_settings(chosen, {}).values,
             photos,
             recognise=recognise,
             faces=faces,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 
 from arcface_cli.errors import UsageError
 from arcface_cli.settings import (
+    KNOWN,
     LoadedSettings,
     Settings,
     config_path,
@@ -62,7 +64,8 @@ def test_switches_can_be_set_by_variable(tmp_path: Path, text: str, value: bool)
 def test_every_setting_has_a_variable_a_flag_and_words_that_explain_it() -> None:
     assert variable_name("max_distance") == "ARCFACE_MAX_DISTANCE"
     assert option_name("max_distance") == "--max-distance"
-    assert all(field.description for field in Settings.model_fields.values())
+    assert all(field.description for field in KNOWN.values())
+    assert list(KNOWN) == [field.name for field in fields(Settings)]
 
 
 def test_a_threshold_said_nearer_hides_a_distance_said_further_away(tmp_path: Path) -> None:

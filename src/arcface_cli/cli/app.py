@@ -43,7 +43,7 @@ PANELS = {
     "config": SETUP,
     "schema": SETUP,
 }
-"""Every command, by its place in the help. Module `commands.NAME` holds a function NAME, or an `app` of its own."""
+"""Every command, by its place in the help. `commands.NAME` holds a function NAME, or an `app` of its own."""
 
 
 def build_app(names: Iterable[str] = PANELS) -> typer.Typer:

@@ -55,11 +55,12 @@ class Target:
 
         Raises UsageError when there is nothing that could be continued.
         """
-        from arcface_cli.cli.resuming import resumable, skip_done
+        from arcface_cli.cli.resuming import refuse_other_command, resumable, skip_done
 
         if self.output is None:
             raise UsageError("--resume needs an output to go on with", hint="name it with -o FILE")
         format_ = resumable(self.format_for(terminal=False))
+        refuse_other_command(self.output, format_, self.command, self.dimension)
         keep = skip_done(photos, self.output, format_, batch.tally)
         batch.conditions = earlier_conditions(self.output) if keep and format_ == "jsonl" else None
         return keep

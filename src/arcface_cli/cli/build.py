@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from itertools import chain, islice
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from arcface_cli import __version__
 from arcface_cli.cli.console import say
 from arcface_cli.errors import NoInputs, NoOperatingPoint, RuntimeMissing, UsageError
-from arcface_cli.settings import LoadedSettings, Settings, available_cores, load_settings
+from arcface_cli.settings import KNOWN, LoadedSettings, Settings, available_cores, load_settings
 
 if TYPE_CHECKING:
     from arcface_cli.decision import OperatingPoint
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
 def settings_from(params: dict[str, Any]) -> LoadedSettings:
     """Settings from the parameters of a command; --json stands for --format json."""
-    options = {name: value for name, value in params.items() if name in Settings.model_fields}
+    options = {name: value for name, value in params.items() if name in KNOWN}
     if params.get("json"):
         if options.get("format") not in (None, "json"):
             raise UsageError(
@@ -173,9 +174,12 @@ def workshop(
     workers = max(1, min(cores, len(ahead)))
     options = SessionOptions(choice.device, threads=max(1, cores // workers), chatty=verbosity >= 2)
     limit_threads(options.threads)
+    with ThreadPoolExecutor(2) as loading:  # ONNX Runtime reads two networks at once
+        ready = loading.submit(detector, found, settings, options)
+        recognises = None if model is None else recogniser(model, settings, options)
     stages = Stages(
-        detector=detector(found, settings, options),
-        recogniser=None if model is None else recogniser(model, settings, options),
+        detector=ready.result(),
+        recogniser=recognises,
         choice=FaceChoice(faces if settings.faces is None else settings.faces),
         gates=quality_gates(settings, enrolling=command == "enroll"),
         pooled=choice.device.cuda_index is not None,

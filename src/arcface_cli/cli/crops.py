@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ def align_photographs(params: dict[str, Any]) -> int:
     resume: bool = params["resume"]
     verbosity: int = params["verbose"]
     batch = Batch(settings, params["fail_fast"], verbosity, build.counter(params))
-    manifest = Target("align", settings.model_copy(update={"format": "jsonl"}), output / MANIFEST)
+    manifest = Target("align", replace(settings, format="jsonl"), output / MANIFEST)
     keep = manifest.resume(photos, batch) if resume else None
     with open_sink(Target("align", settings)) as sink, CropFolder(output, keep) as folder:
         shop = build.workshop("align", settings, photos, recognise=False, faces="all", verbosity=verbosity)

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from arcface_cli.cli.console import data_stream, is_terminal, wants_color
@@ -33,7 +34,7 @@ def show_facts(facts: Row, settings: Settings) -> None:
     as_table = settings.format == "table" or (settings.format is None and is_terminal())
     if as_table:
         rows = [{"fact": key.replace("_", " "), "value": _plain(value)} for key, value in facts.items()]
-        show_rows(rows, settings.model_copy(update={"format": "table"}), ("fact", "value"))
+        show_rows(rows, replace(settings, format="table"), ("fact", "value"))
     elif settings.format == "json":
         _put(json.dumps(facts, ensure_ascii=False, indent=2).encode() + b"\n")
     else:

@@ -9,7 +9,14 @@ from arcface_cli.cli.tally import Tally
 from arcface_cli.errors import UsageError
 from arcface_cli.inputs.names import printable
 from arcface_cli.inputs.photo import Photo
-from arcface_cli.output.resume import RESUMABLE, ResumableFormat, earlier_records
+from arcface_cli.output.resume import (
+    RESUMABLE,
+    ResumableFormat,
+    earlier_columns,
+    earlier_conditions,
+    earlier_records,
+)
+from arcface_cli.output.rows import columns_of
 from arcface_cli.settings import Format
 
 
@@ -21,6 +28,21 @@ def resumable(format_: Format) -> ResumableFormat:
     raise UsageError(
         f"--resume can't continue an output in {format_}", hint="write jsonl, csv or tsv, then --resume can"
     )
+
+
+def refuse_other_command(path: Path, format_: ResumableFormat, command: str, dimension: int | None) -> None:
+    """Raise UsageError when `path` holds another command's records: two kinds in one file can't be read again."""
+    if format_ == "jsonl":
+        conditions = earlier_conditions(path)
+        same = conditions is None or conditions["command"] in (command, None)
+    else:
+        columns = earlier_columns(path, format_)
+        same = columns in (None, columns_of(command, dimension))
+    if not same:
+        raise UsageError(
+            f"--resume: {printable(str(path))} was not written by arcface {command}",
+            hint="name another -o",
+        )
 
 
 def skip_done(photos: Iterator[Photo], path: Path, format_: ResumableFormat, tally: Tally) -> int:

@@ -22,6 +22,10 @@ from arcface_cli.output.files import telling_output
 ResumableFormat = Literal["jsonl", "csv", "tsv"]
 RESUMABLE: tuple[ResumableFormat, ...] = ("jsonl", "csv", "tsv")
 
+_DELIMITER = {"csv": ",", "tsv": "\t"}
+_OURS = {"input", "status", "code"}
+"""Columns that every table of ours has."""
+
 
 @dataclass(frozen=True, slots=True)
 class EarlierRecord:
@@ -55,6 +59,17 @@ def earlier_conditions(path: Path) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     return conditions_of(first) if isinstance(first, dict) else None
+
+
+def earlier_columns(path: Path, format_: Literal["csv", "tsv"]) -> list[str] | None:
+    """The columns of an output in CSV or TSV; None where there is no whole header, or not one of ours."""
+    try:
+        with path.open("rb") as stream:
+            line = stream.readline()
+    except OSError:
+        return None
+    columns = _header(line, format_)
+    return columns if line.endswith(b"\n") and _OURS <= set(columns) else None
 
 
 def conditions_of(record: dict[str, Any]) -> dict[str, Any]:
@@ -93,14 +108,14 @@ def _json_records(stream: BinaryIO, path: Path) -> Iterator[EarlierRecord]:
             raise _foreign(path, f"offset {end - len(line)}") from problem
 
 
-def _row_records(stream: BinaryIO, path: Path, format_: ResumableFormat) -> Iterator[EarlierRecord]:
+def _row_records(stream: BinaryIO, path: Path, format_: Literal["csv", "tsv"]) -> Iterator[EarlierRecord]:
     """One record an input: its rows follow one another with rising face numbers."""
-    delimiter = "," if format_ == "csv" else "\t"
+    delimiter = _DELIMITER[format_]
     header_line = stream.readline()
-    header = next(csv.reader([header_line.decode("utf-8", "replace")], delimiter=delimiter), [])
+    header = _header(header_line, format_)
     if not header_line.endswith(b"\n"):
         return
-    if not {"input", "status", "code"} <= set(header):
+    if not _OURS <= set(header):
         raise _foreign(path, "its header")
     end, pending, face = len(header_line), None, -1
     for line in stream:
@@ -117,6 +132,10 @@ def _row_records(stream: BinaryIO, path: Path, format_: ResumableFormat) -> Iter
         matched = row.get("decision") == "match" or (pending is not None and pending.matched)
         face, end = number, end + len(line)
         pending = EarlierRecord(row["input"], row["status"], row["code"] or None, matched, end)
+
+
+def _header(line: bytes, format_: Literal["csv", "tsv"]) -> list[str]:
+    return next(csv.reader([line.decode("utf-8", "replace")], delimiter=_DELIMITER[format_]), [])
 
 
 def _foreign(path: Path, where: str) -> UsageError:

@@ -65,6 +65,11 @@ def feature_columns(dimension: int) -> list[str]:
     return [f"f{index}" for index in range(dimension)]
 
 
+def columns_of(command: str, dimension: int | None) -> list[str]:
+    """The columns of a command's CSV. dimension: of the feature, where it is written too."""
+    return [*COLUMNS[command], *([] if dimension is None else feature_columns(dimension))]
+
+
 def _face(face: Record, index: int) -> Row:
     plain = {key: value for key, value in face.items() if not isinstance(value, list)}
     row: Row = {"face": index, **plain, **dict(zip(BOX, face["box"], strict=True))}

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO, Literal, assert_never
 
 from arcface_cli.errors import UsageError
 from arcface_cli.output.records import Record
-from arcface_cli.output.rows import COLUMNS, feature_columns, rows_of
+from arcface_cli.output.rows import columns_of, rows_of
 from arcface_cli.settings import Format
 
 FeatureForm = Literal["list", "array"] | None
@@ -84,7 +84,7 @@ class SeparatedSink(Sink):
 
     def __init__(self, stream: BinaryIO, command: str, dimension: int | None, delimiter: str) -> None:
         self._stream = stream
-        columns = [*COLUMNS[command], *([] if dimension is None else feature_columns(dimension))]
+        columns = columns_of(command, dimension)
         self._text = io.StringIO()
         self._writer = csv.DictWriter(
             self._text, columns, delimiter=delimiter, extrasaction="ignore", lineterminator="\n"

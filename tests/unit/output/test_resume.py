@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from arcface_cli.cli.resuming import resumable, skip_done
+from arcface_cli.cli.resuming import refuse_other_command, resumable, skip_done
 from arcface_cli.cli.tally import Tally
 from arcface_cli.errors import UsageError
 from arcface_cli.inputs.photo import Photo
@@ -92,6 +92,15 @@ def test_records_of_other_inputs_are_not_continued(tmp_path: Path, format_: Resu
     others = iter([Photo(Path("z.jpg"))])
     with pytest.raises(UsageError, match=r"goes on with a\.jpg, the inputs with z\.jpg"):
         skip_done(others, output, format_, Tally())
+
+
+def test_records_of_another_command_are_not_mixed_in(tmp_path: Path, format_: ResumableFormat) -> None:
+    output = tmp_path / "out"
+    refuse_other_command(output, format_, "embed", 512)  # nothing there yet
+    write(output, format_, RECORDS)
+    refuse_other_command(output, format_, "identify", None)
+    with pytest.raises(UsageError, match="was not written by arcface embed"):
+        refuse_other_command(output, format_, "embed", 512)
 
 
 @pytest.mark.parametrize("content", [b"hello\n", b"[1, 2]\n", b'{"input": 3}\n', b"a,b\n1,2\n"])

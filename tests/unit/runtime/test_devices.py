@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Collection
 from pathlib import Path
 from types import SimpleNamespace
@@ -119,3 +122,13 @@ def test_any_other_word_is_wrong_usage(word: str) -> None:
 def test_near_misses_are_wrong_usage_too(word: str) -> None:
     with pytest.raises(UsageError, match="no such device"):
         choose_device(word, machine())
+
+
+def test_the_runtime_is_told_to_report_nothing_to_its_maker(tmp_path: Path) -> None:
+    code = "import arcface_cli, onnxruntime as ort; ort.get_available_providers(); print(ort.__version__)"
+    home = {**os.environ, "HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    for name in ("ORT_DISABLE_TELEMETRY", "CI"):
+        home.pop(name, None)
+    home["PYTHONPATH"] = os.pathsep.join(sys.path)
+    subprocess.run([sys.executable, "-c", code], env=home, check=True, timeout=60, capture_output=True)
+    assert list(tmp_path.rglob("*")) == []

@@ -24,7 +24,7 @@ def show(
     """
     from arcface_cli.cli import build
     from arcface_cli.cli.listing import show_rows
-    from arcface_cli.settings import Settings, config_path, variable_name
+    from arcface_cli.settings import KNOWN, config_path, variable_name
 
     loaded = build.settings_from(context.params)
     rows = [
@@ -33,9 +33,9 @@ def show(
             "value": None if (value := getattr(loaded.values, name)) is None else str(value),
             "origin": f"{config_path()}" if loaded.origins[name] == "config" else loaded.origins[name],
             "variable": variable_name(name),
-            "meaning": field.description,
+            "meaning": known.description,
         }
-        for name, field in Settings.model_fields.items()
+        for name, known in KNOWN.items()
     ]
     shown = ("setting", "value", *(("origin",) if origin else ()), "variable", "meaning")
     show_rows(rows, loaded.values, shown)
