@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from arcface_cli.cli.console import data_stream, is_terminal, say, say_error, wants_color
 from arcface_cli.cli.tally import Tally
@@ -15,7 +15,6 @@ from arcface_cli.errors import DuplicatePhoto, UsageError
 from arcface_cli.faces import Done, Failed, Outcome, Skipped
 from arcface_cli.inputs.photo import Photo
 from arcface_cli.output.files import telling_output, whole_file
-from arcface_cli.output.resume import conditions_of, earlier_conditions, open_for_more
 from arcface_cli.output.sinks import NullSink, Sink, make_sink
 from arcface_cli.settings import Format, Settings
 
@@ -110,7 +109,11 @@ class Batch:
                     return
 
     def _check_conditions(self, record: Record) -> None:
-        if self.conditions not in (None, conditions_of(record)):
+        if self.conditions is None:
+            return
+        from arcface_cli.output.resume import conditions_of
+
+        if self.conditions != conditions_of(record):
             raise UsageError(
                 "--resume: the output was made with another model, device or threshold",
                 hint="use the settings of the first run, or name another -o",
@@ -165,8 +168,7 @@ def open_sink(target: Target, keep: int | None = None) -> Iterator[Sink]:
         # What native libraries print must not reach stdout, even when the data goes elsewhere.
         stream = stack.enter_context(data_stream())
         if target.output is not None:
-            file = whole_file(target.output) if keep is None else open_for_more(target.output, keep)
-            stream = stack.enter_context(file)
+            stream = stack.enter_context(_output_file(target.output, keep))
         sink = make_sink(
             form,
             stream,
@@ -180,6 +182,14 @@ def open_sink(target: Target, keep: int | None = None) -> Iterator[Sink]:
         yield sink
         with telling_output("the output"):
             sink.close()
+
+
+def _output_file(path: Path, keep: int | None) -> contextlib.AbstractContextManager[BinaryIO]:
+    if keep is None:
+        return whole_file(path)
+    from arcface_cli.output.resume import open_for_more
+
+    return open_for_more(path, keep)
 
 
 def _as_generator(

@@ -15,7 +15,6 @@ from arcface_cli.cli.tally import Tally
 from arcface_cli.decision import OperatingPoint
 from arcface_cli.errors import UsageError
 from arcface_cli.faces import Done, Outcome, Skipped
-from arcface_cli.inputs import pairs as tables
 from arcface_cli.inputs.photo import Photo
 from arcface_cli.output.files import telling_output
 from arcface_cli.output.records import verified
@@ -33,7 +32,9 @@ def photos_of(first: str | None, second: str | None, table: Path | None) -> Iter
             raise UsageError(
                 "--pairs says what to compare, so it goes without A and B", hint="give one of them"
             )
-        return chain.from_iterable(tables.pairs(table))
+        from arcface_cli.inputs.pairs import pairs
+
+        return chain.from_iterable(pairs(table))
     if first is None or second is None:
         raise UsageError("two photographs are needed", hint="name A and B, or a table of pairs with --pairs")
     if first == second == "-":

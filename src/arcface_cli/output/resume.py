@@ -69,7 +69,7 @@ def earlier_columns(path: Path, format_: Literal["csv", "tsv"]) -> list[str] | N
     except OSError:
         return None
     columns = _header(line, format_)
-    return columns if line.endswith(b"\n") and _OURS <= set(columns) else None
+    return columns if line.endswith(b"\n") and set(columns) >= _OURS else None
 
 
 def conditions_of(record: dict[str, Any]) -> dict[str, Any]:
@@ -115,7 +115,7 @@ def _row_records(stream: BinaryIO, path: Path, format_: Literal["csv", "tsv"]) -
     header = _header(header_line, format_)
     if not header_line.endswith(b"\n"):
         return
-    if not _OURS <= set(header):
+    if not set(header) >= _OURS:
         raise _foreign(path, "its header")
     end, pending, face = len(header_line), None, -1
     for line in stream:
