@@ -55,6 +55,7 @@ class Target:
         Raises UsageError when there is nothing that could be continued.
         """
         from arcface_cli.cli.resuming import refuse_other_command, resumable, skip_done
+        from arcface_cli.output.resume import earlier_conditions
 
         if self.output is None:
             raise UsageError("--resume needs an output to go on with", hint="name it with -o FILE")

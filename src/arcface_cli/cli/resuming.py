@@ -31,7 +31,7 @@ def resumable(format_: Format) -> ResumableFormat:
 
 
 def refuse_other_command(path: Path, format_: ResumableFormat, command: str, dimension: int | None) -> None:
-    """Raise UsageError when `path` holds another command's records: two kinds in one file can't be read again."""
+    """Raise UsageError when `path` holds another command's records: two kinds in one file can't be read."""
     if format_ == "jsonl":
         conditions = earlier_conditions(path)
         same = conditions is None or conditions["command"] in (command, None)
