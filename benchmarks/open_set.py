@@ -14,7 +14,7 @@ import argparse
 import csv
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +27,7 @@ from arcface_cli.gallery.search import SubjectSearch
 from arcface_cli.gallery.store import Gallery
 from arcface_cli.inputs.photo import Photo
 from arcface_cli.pipeline import PhotoOutcome
-from arcface_cli.settings import LoadedSettings, Settings
+from arcface_cli.settings import KNOWN, LoadedSettings, Settings
 from arcface_cli.weights.store import WeightStore
 from arcface_cli.workflows.enroll import enroll
 from arcface_cli.workflows.identify import Question, identify
@@ -75,9 +75,7 @@ def main() -> None:
     options = parse_options()
     with tempfile.TemporaryDirectory(prefix="arcface-bench-") as scratch:
         settings = ready_settings(options, Path(scratch))
-        point = build.operating_point(
-            LoadedSettings(settings, dict.fromkeys(Settings.model_fields, "option"))
-        )
+        point = build.operating_point(LoadedSettings(settings, dict.fromkeys(KNOWN, "option")))
         print(f"{settings.model}, detector {settings.detector}, flip {settings.flip}")
         print(f"threshold {point.threshold:.4f} ({point.origin})\n")
         seen = process(settings, photographs(options.data))
@@ -269,8 +267,7 @@ def report_pairs(settings: Settings, seen: dict[Path, PhotoOutcome], data: Path)
     folds = read_pairs(data / "lists" / "people_pairs.txt", data / "people")
     for flip in (False, True):
         features = {
-            path: templates.features[0]
-            for path, templates in embedded(settings.model_copy(update={"flip": flip}), seen)
+            path: templates.features[0] for path, templates in embedded(replace(settings, flip=flip), seen)
         }
         scores = [np.array([features[a] @ features[b] for a, b, _ in fold]) for fold in folds]
         truths = [np.array([same for _, _, same in fold]) for fold in folds]
