@@ -8,6 +8,7 @@ the model, detector and threshold that the command line uses by default. Prints 
 
 from __future__ import annotations
 
+import argparse
 import csv
 import json
 import os
@@ -66,7 +67,9 @@ def compare(
 
 
 def main() -> None:
-    data = Path(sys.argv[1]).absolute()
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("data", type=Path, help="the folder of labelled photographs")
+    data = parser.parse_args().data.absolute()
     with tempfile.TemporaryDirectory(prefix="arcface-types-") as name:
         scratch = Path(name)
         enrol(data, scratch)
