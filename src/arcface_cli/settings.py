@@ -58,7 +58,7 @@ class Setting:
 class Settings:
     """Everything that can be set; None means that the verb, the gallery or the catalogue decides.
 
-    Checked by hand: pydantic would take as long to read this class as the networks take to load.
+    Checked by hand, so that each value keeps its origin and each mistake is told in our words.
     """
 
     gallery: Path = field(default_factory=_gallery_folder)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import random
-import signal
 import subprocess
 import sys
 import time
+from itertools import chain, islice, repeat
 from pathlib import Path
 
 import pytest
@@ -17,7 +17,7 @@ from arcface_cli.workflows.models import import_path
 
 pytestmark = pytest.mark.real
 
-KILLS = 10
+KILLS, PHOTOGRAPHS = 20, 120
 
 
 @pytest.fixture(scope="module")
@@ -28,29 +28,53 @@ def environment(shared_models: Path, tmp_path_factory: pytest.TempPathFactory) -
     return {**os.environ, "ARCFACE_MODELS_DIR": str(folder)}
 
 
-def command(photographs: Path, output: Path) -> list[str]:
-    inputs = [str(photographs / name) for name in ("people/L001", "people/L002", "hard/no_face", "portraits")]
-    return [sys.executable, "-m", "arcface_cli", "embed", "-q", "-r", *inputs, "-o", str(output), "--resume"]
+@pytest.fixture
+def names(shared_data: Path, tmp_path: Path) -> Path:
+    """A list of photographs with one face, with none and with several, again and again."""
+    folders = ("people/L001", "hard/no_face", "portraits")
+    photographs = list(chain.from_iterable(sorted((shared_data / folder).iterdir()) for folder in folders))
+    photographs.append(shared_data / "hard" / "groups" / "016_8.jpg")
+    path = tmp_path / "names"
+    named = islice(chain.from_iterable(repeat(photographs)), PHOTOGRAPHS)
+    path.write_text("".join(f"{photograph}\n" for photograph in named))
+    return path
+
+
+def command(names: Path, output: Path) -> list[str]:
+    words = ["embed", "-q", "--files-from", str(names), "-o", str(output), "--resume"]
+    return [sys.executable, "-m", "arcface_cli", *words]
+
+
+def size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+def kill(process: subprocess.Popen[bytes], output: Path, size_wanted: int, pause: float) -> None:
+    """SIGKILL the run a pause (seconds) after its output has reached a size."""
+    patience = time.monotonic() + 30
+    while size(output) < size_wanted and process.poll() is None and time.monotonic() < patience:
+        time.sleep(0.002)
+    time.sleep(pause)
+    process.kill()
+    process.wait()
 
 
 @pytest.mark.parametrize("suffix", ["jsonl", "csv"])
-def test_a_batch_killed_again_and_again_ends_like_an_undisturbed_one(
-    shared_data: Path, environment: dict[str, str], tmp_path: Path, suffix: str
+def test_a_batch_killed_at_twenty_moments_ends_like_an_undisturbed_one(
+    names: Path, environment: dict[str, str], tmp_path: Path, suffix: str
 ) -> None:
     undisturbed, output = tmp_path / f"undisturbed.{suffix}", tmp_path / f"output.{suffix}"
-    started = time.monotonic()
-    subprocess.run(command(shared_data, undisturbed), env=environment, check=False, stderr=subprocess.DEVNULL)
-    duration = time.monotonic() - started
+    whole = subprocess.run(command(names, undisturbed), env=environment, check=False, capture_output=True)
+    step = size(undisturbed) // KILLS
 
-    moments = random.Random(7)
+    moments, sizes = random.Random(7), []
     for _ in range(KILLS):
-        process = subprocess.Popen(command(shared_data, output), env=environment, stderr=subprocess.DEVNULL)
-        time.sleep(moments.uniform(0.3, 0.9 * duration))
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-    finished = subprocess.run(
-        command(shared_data, output), env=environment, check=False, stderr=subprocess.PIPE, text=True
-    )
+        process = subprocess.Popen(command(names, output), env=environment, stderr=subprocess.DEVNULL)
+        kill(process, output, size(output) + moments.randrange(step), moments.uniform(0, 0.02))
+        sizes.append(size(output))
+    finished = subprocess.run(command(names, output), env=environment, check=False, capture_output=True)
 
-    assert finished.returncode == 3, finished.stderr  # some pictures have no face
+    assert whole.returncode == 3, whole.stderr  # some pictures have no face
+    assert 0 < sizes[KILLS // 2] < sizes[-1] < size(undisturbed), "the kills were to come amid the work"
+    assert finished.returncode == 3, finished.stderr
     assert output.read_bytes() == undisturbed.read_bytes()

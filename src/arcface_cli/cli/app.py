@@ -100,8 +100,6 @@ def main() -> None:
     # OpenBLAS, at NumPy's import, starts a thread a core and lets them spin for work that mostly never comes.
     if not MULTIPLIERS & set(sys.argv[1:2]):
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    # pydantic would look through every installed distribution for plugins of its own.
-    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "1")
     status = run(sys.argv[1:])
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError):

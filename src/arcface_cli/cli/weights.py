@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +88,10 @@ def show_details(settings: Settings, name: str) -> None:
 def _json(details: ModelDetails, *, pretty: bool) -> bytes:
     import json
 
-    text = json.dumps(asdict(details), ensure_ascii=False, default=str, indent=2 if pretty else None)
+    import msgspec
+
+    plain = msgspec.to_builtins(details, enc_hook=str)
+    text = json.dumps(plain, ensure_ascii=False, indent=2 if pretty else None)
     return text.encode() + b"\n"
 
 

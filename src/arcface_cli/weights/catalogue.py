@@ -4,51 +4,44 @@ its input must look. Read from models/catalogue.toml, strictly: an unknown key i
 
 from __future__ import annotations
 
-import json
 import tomllib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, Protocol, TypeVar
+from typing import Annotated, Literal, Protocol, TypeVar
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+import msgspec
+from msgspec import Meta, Struct
 
 from arcface_cli.errors import UsageError, WeightsDamaged
 
-NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
-Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-Name = Annotated[str, Field(pattern=NAME_PATTERN)]
-FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
-Similarity = Annotated[float, Field(ge=-1.0, le=1.0)]
-Rate = Annotated[float, Field(ge=0.0, le=1.0)]
-Finite = Annotated[float, Field(allow_inf_nan=False)]
-Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
+NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z"
+Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
+Name = Annotated[str, Meta(pattern=NAME_PATTERN)]
+FileName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}\Z")]
+Similarity = Annotated[float, Meta(ge=-1.0, le=1.0)]
+Rate = Annotated[float, Meta(ge=0.0, le=1.0)]
+Mean = Annotated[float, Meta(ge=-1e6, le=1e6)]
+Scale = Annotated[float, Meta(gt=0.0, le=1e6)]
+Count = Annotated[int, Meta(gt=0)]
 Axis = Literal["dynamic", "fixed", "rewritable"]
 """Whether a dimension is free in the graph, fixed for good, or declared fixed but free once rewritten."""
 
-_STRICT = ConfigDict(extra="forbid", strict=True)
 
-
-class Strict:
+class Strict(Struct, frozen=True, forbid_unknown_fields=True):
     """What is read from TOML or JSON takes no key that it doesn't know."""
-
-    __slots__ = ()
-    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
 
 
 # --- where a file comes from ------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class HttpsSource(Strict):
+class HttpsSource(Strict, frozen=True, tag_field="kind", tag="https"):
     """A plain file, or (with `member`) one member of a zip whose own SHA-256 is `artifact_sha256`."""
 
-    url: Annotated[str, Field(pattern=r"^https://")]
+    url: Annotated[str, Meta(pattern=r"^https://")]
     member: str | None = None
     artifact_sha256: Sha256 | None = None
-    kind: Literal["https"] = "https"
 
     def __post_init__(self) -> None:
         if (self.member is None) != (self.artifact_sha256 is None):
@@ -58,42 +51,37 @@ class HttpsSource(Strict):
         return self.url.split("/")[2]
 
 
-@dataclass(frozen=True, slots=True)
-class PypiSource(Strict):
+class PypiSource(Strict, frozen=True, tag_field="kind", tag="pypi"):
     """One member of a pinned wheel or source distribution, from the index that pip is set up for."""
 
-    requirement: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+==[A-Za-z0-9.]+$")]
+    requirement: Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]+==[A-Za-z0-9.]+\Z")]
     member: str
     artifact_sha256: Sha256
     form: Literal["wheel", "sdist"]
-    kind: Literal["pypi"] = "pypi"
 
     def __str__(self) -> str:
         return f"pip ({self.requirement})"
 
 
-@dataclass(frozen=True, slots=True)
-class NpmSource(Strict):
+class NpmSource(Strict, frozen=True, tag_field="kind", tag="npm"):
     """One member of a pinned npm tarball, from the registry that npm is set up for."""
 
-    package: Annotated[str, Field(pattern=r"^(@[a-z0-9._-]+/)?[a-z0-9._-]+$")]
-    version: Annotated[str, Field(pattern=r"^[A-Za-z0-9.+-]+$")]
+    package: Annotated[str, Meta(pattern=r"^(@[a-z0-9._-]+/)?[a-z0-9._-]+\Z")]
+    version: Annotated[str, Meta(pattern=r"^[A-Za-z0-9.+-]+\Z")]
     member: str
     artifact_sha256: Sha256
-    kind: Literal["npm"] = "npm"
 
     def __str__(self) -> str:
         return f"npm ({self.package}@{self.version})"
 
 
-Source = Annotated[HttpsSource | PypiSource | NpmSource, Field(discriminator="kind")]
+Source = HttpsSource | PypiSource | NpmSource
 
 
 # --- what there is -------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Licence(Strict):
+class Licence(Strict, frozen=True):
     """Terms of use as the publisher states them; `restricted` ones must be accepted before a fetch."""
 
     id: Name
@@ -103,8 +91,7 @@ class Licence(Strict):
     url: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class WeightFile(Strict):
+class WeightFile(Strict, frozen=True):
     """One file, known by its SHA-256. size: bytes, where known. licence: id of a `Licence`."""
 
     id: Name
@@ -112,12 +99,11 @@ class WeightFile(Strict):
     sha256: Sha256
     kind: Literal["detector", "recogniser", "sample"]
     licence: Name
-    size: Annotated[int, Field(gt=0)] | None = None
+    size: Count | None = None
     sources: tuple[Source, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class StatedThreshold(Strict):
+class StatedThreshold(Strict, frozen=True):
     """An operating point that somebody measured: similarity >= `similarity` matches at this FMR on that data.
 
     similarity: cosine, [-1, 1].  fmr, fnmr: rates in [0, 1].  Counts are None where not stated.
@@ -128,14 +114,13 @@ class StatedThreshold(Strict):
     data: str
     source: str
     fnmr: Rate | None = None
-    impostor_comparisons: Annotated[int, Field(gt=0)] | None = None
-    genuine_comparisons: Annotated[int, Field(gt=0)] | None = None
+    impostor_comparisons: Count | None = None
+    genuine_comparisons: Count | None = None
     detector: Name | None = None
     default: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class DetectorEntry(Strict):
+class DetectorEntry(Strict, frozen=True):
     """How to feed a detector: float32 (N, 3, H, W), colour order, then (x - mean) / scale with x in 0..255.
 
     batch, size: whether N, and H and W, may differ from the declared ones.  declared_size: (height,
@@ -147,11 +132,11 @@ class DetectorEntry(Strict):
     file: Name
     family: Literal["scrfd", "yunet", "centerface", "insightface"]
     colour: Literal["rgb", "bgr"]
-    mean: Finite
-    scale: Positive
+    mean: Mean
+    scale: Scale
     batch: Axis
     size: Axis
-    multiple: Annotated[int, Field(gt=0)] = 32
+    multiple: Count = 32
     declared_size: tuple[int, int] | None = None
     normalisation: Literal["host", "graph"] = "host"
     summary: str = ""
@@ -162,8 +147,7 @@ class DetectorEntry(Strict):
         return _preprocessing(self)
 
 
-@dataclass(frozen=True, slots=True)
-class RecogniserEntry(Strict):
+class RecogniserEntry(Strict, frozen=True):
     """How to feed a recogniser: float32 (N, 3, 112, 112), colour order, then (x - mean) / scale, x in 0..255.
 
     dimension: D of the feature.  batch "rewritable": declared fixed, free once rewritten in memory.
@@ -173,9 +157,9 @@ class RecogniserEntry(Strict):
     name: Name
     file: Name
     colour: Literal["rgb", "bgr"]
-    mean: Finite
-    scale: Positive
-    dimension: Annotated[int, Field(gt=0)]
+    mean: Mean
+    scale: Scale
+    dimension: Count
     batch: Axis
     normalisation: Literal["host", "graph"] = "host"
     stated_thresholds: tuple[StatedThreshold, ...] = ()
@@ -196,8 +180,7 @@ class RecogniserEntry(Strict):
         return next((point for point in self.stated_thresholds if point.default), None)
 
 
-@dataclass(frozen=True, slots=True)
-class PackEntry(Strict):
+class PackEntry(Strict, frozen=True):
     """A detector and a recogniser that go together under one name."""
 
     name: Name
@@ -223,8 +206,7 @@ def _preprocessing(entry: _Fed) -> str:
     return f"{entry.colour},(x-{entry.mean:g})/{entry.scale:g}"
 
 
-@dataclass(frozen=True, slots=True)
-class Additions(Strict):
+class Additions(Strict, frozen=True):
     """What was imported. References may lead into the shipped catalogue."""
 
     licence: tuple[Licence, ...] = ()
@@ -253,8 +235,7 @@ class Additions(Strict):
 # --- the whole ------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Catalogue(Strict):
+class Catalogue(Strict, frozen=True):
     """Every licence, file, detector, recogniser and pack; names are unique, references resolve.
 
     detector_preference: which detector goes with a recogniser that was named alone, best first.
@@ -267,16 +248,14 @@ class Catalogue(Strict):
     detector: tuple[DetectorEntry, ...] = ()
     recogniser: tuple[RecogniserEntry, ...] = ()
     pack: tuple[PackEntry, ...] = ()
-    _files: dict[str, WeightFile] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_files", {file.id: file for file in self.file})
         _refuse_duplicates("file", (file.id for file in self.file))
         _refuse_duplicates("sha256", (file.sha256 for file in self.file))
         models = tuple(self.models)
         _refuse_duplicates("model", (entry.name for entry in (*models, *self.pack)))
         _refuse_strangers("licence", {x.id for x in self.licence}, (file.licence for file in self.file))
-        _refuse_strangers("file", set(self._files), (entry.file for entry in models))
+        _refuse_strangers("file", {file.id for file in self.file}, (entry.file for entry in models))
         detectors = {entry.name for entry in self.detector}
         recognisers = {entry.name for entry in self.recogniser}
         _refuse_strangers("detector", detectors, (pack.detector for pack in self.pack))
@@ -297,7 +276,7 @@ class Catalogue(Strict):
 
     def file_of(self, entry: DetectorEntry | RecogniserEntry) -> WeightFile:
         """The file that holds this network."""
-        return self._files[entry.file]
+        return next(file for file in self.file if file.id == entry.file)
 
     def licence_of(self, file: WeightFile) -> Licence:
         """The terms under which the file is published."""
@@ -316,8 +295,7 @@ class Catalogue(Strict):
         names = (name,) if pack is None else (pack.detector, pack.recogniser)
         entries = [self.find_detector(each) or self.find_recogniser(each) for each in names]
         files = tuple(self.file_of(entry) for entry in entries if entry is not None)
-        if not files and name in self._files:
-            return (self._files[name],)
+        files = files or tuple(file for file in self.file if file.id == name)
         if not files:
             raise unknown_model(name)
         return files
@@ -329,8 +307,7 @@ class Catalogue(Strict):
     @property
     def names(self) -> set[str]:
         """Every name that is taken: of packs, models and files."""
-        models = {entry.name for entry in (*self.models, *self.pack)}
-        return models | set(self._files)
+        return {entry.name for entry in (*self.models, *self.pack)} | {file.id for file in self.file}
 
     @property
     def models(self) -> Iterator[DetectorEntry | RecogniserEntry]:
@@ -385,23 +362,15 @@ def _refuse_strangers(what: str, known: set[str], used: Iterable[str]) -> None:
 # --- reading ----------------------------------------------------------------------------------------
 
 
-@cache
-def _adapter() -> TypeAdapter[Catalogue]:
-    return TypeAdapter(Catalogue)
-
-
 def parse_catalogue(document: str, origin: str) -> Catalogue:
     """Parse TOML text. Raises WeightsDamaged naming `origin` and the first thing that is wrong."""
     hint = "install arcface-cli again: its catalogue is damaged"
     try:
-        # Strict JSON lets an array stand for a tuple, which strict Python objects don't.
-        return _adapter().validate_json(json.dumps(tomllib.loads(document)))
+        return msgspec.convert(tomllib.loads(document), Catalogue)
     except tomllib.TOMLDecodeError as error:
         raise WeightsDamaged(f"{origin}: no TOML ({error})", hint=hint) from error
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(map(str, first["loc"]))
-        raise WeightsDamaged(f"{origin}: {where}: {first['msg']}", hint=hint) from error
+    except msgspec.ValidationError as error:
+        raise WeightsDamaged(f"{origin}: {error}", hint=hint) from error
 
 
 def models_folder() -> Path:
@@ -420,45 +389,7 @@ def shipped_catalogue() -> Catalogue:
         raise WeightsDamaged(
             f"{path}: can't be read ({error.strerror})", hint="install arcface-cli again"
         ) from error
-    try:
-        return _trusted(tomllib.loads(document))
-    except (KeyError, TypeError, ValueError):  # it isn't as it was shipped: say what is wrong with it
-        return parse_catalogue(document, str(path))
-
-
-_SOURCES = {"https": HttpsSource, "pypi": PypiSource, "npm": NpmSource}
-
-
-def _trusted(plain: dict[str, Any]) -> Catalogue:
-    """The shipped catalogue without the strict reading, which takes as long as loading a network.
-
-    The tests hold it to `parse_catalogue`; whatever was changed by hand and doesn't fit is read strictly.
-    """
-    return Catalogue(
-        version=plain["version"],
-        detector_preference=tuple(plain["detector_preference"]),
-        licence=tuple(Licence(**each) for each in plain["licence"]),
-        file=tuple(_trusted_file(each) for each in plain["file"]),
-        detector=tuple(
-            DetectorEntry(**each | _as_tuples(each, "declared_size")) for each in plain["detector"]
-        ),
-        recogniser=tuple(_trusted_recogniser(each) for each in plain["recogniser"]),
-        pack=tuple(PackEntry(**each) for each in plain["pack"]),
-    )
-
-
-def _as_tuples(plain: dict[str, Any], *keys: str) -> dict[str, Any]:
-    return {key: tuple(plain[key]) for key in keys if key in plain}
-
-
-def _trusted_file(plain: dict[str, Any]) -> WeightFile:
-    sources = tuple(_SOURCES[each["kind"]](**each) for each in plain.get("sources", ()))
-    return WeightFile(**plain | {"sources": sources})
-
-
-def _trusted_recogniser(plain: dict[str, Any]) -> RecogniserEntry:
-    stated = tuple(StatedThreshold(**each) for each in plain.get("stated_thresholds", ()))
-    return RecogniserEntry(**plain | {"stated_thresholds": stated})
+    return parse_catalogue(document, str(path))
 
 
 def model_card(file: WeightFile) -> str | None:

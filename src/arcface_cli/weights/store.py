@@ -16,10 +16,12 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, TypeVar
+
+from msgspec.structs import replace
 
 from arcface_cli.errors import ModelMissing, UsageError, WeightsDamaged
 from arcface_cli.weights.catalogue import (

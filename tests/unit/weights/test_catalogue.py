@@ -10,7 +10,6 @@ from arcface_cli.weights.catalogue import (
     HttpsSource,
     PackEntry,
     model_card,
-    models_folder,
     parse_catalogue,
     shipped_catalogue,
 )
@@ -105,8 +104,3 @@ def test_imported_entries_may_refer_to_shipped_ones() -> None:
     assert [file.id for file in extended.files_of_model("mine")] == ["yunet", "w600k_r50"]
     with pytest.raises(ValueError, match="no detector is called"):
         shipped_catalogue().extended(Additions(pack=(PackEntry("mine", "gone", "w600k_r50"),)))
-
-
-def test_the_quick_reading_of_the_shipped_catalogue_equals_the_strict_one() -> None:
-    document = (models_folder() / "catalogue.toml").read_text(encoding="utf-8")
-    assert shipped_catalogue() == parse_catalogue(document, "catalogue.toml")

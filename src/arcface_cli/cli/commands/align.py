@@ -11,7 +11,6 @@ from arcface_cli.cli import options
 
 
 def align(
-    context: typer.Context,
     output: Annotated[
         Path, typer.Option("--output", "-o", help="Folder for the crops and their manifest.", metavar="DIR")
     ],
@@ -51,4 +50,4 @@ def align(
     """
     from arcface_cli.cli.crops import align_photographs
 
-    return align_photographs(context.params)
+    return align_photographs(locals())

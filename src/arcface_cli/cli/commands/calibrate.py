@@ -11,7 +11,6 @@ from arcface_cli.cli import options
 
 
 def calibrate(
-    context: typer.Context,
     folder: Annotated[
         Path,
         typer.Argument(metavar="FOLDER", help="People you know, a folder each.", show_default=False),
@@ -53,4 +52,4 @@ def calibrate(
     """
     from arcface_cli.cli import calibrating
 
-    return calibrating.run(context.params)
+    return calibrating.run(locals())

@@ -13,7 +13,6 @@ app = typer.Typer(help="See which settings are in force, and where each comes fr
 
 @app.command("show")
 def show(
-    context: typer.Context,
     origin: Annotated[bool, typer.Option("--origin", help="Also say where each value comes from.")] = False,
     format: options.OutputFormat = None,
     json: options.AsJson = False,
@@ -26,7 +25,7 @@ def show(
     from arcface_cli.cli.listing import show_rows
     from arcface_cli.settings import KNOWN, config_path, variable_name
 
-    loaded = build.settings_from(context.params)
+    loaded = build.settings_from(locals())
     rows = [
         {
             "setting": name,

@@ -11,7 +11,6 @@ from arcface_cli.cli import options
 
 
 def demo(
-    context: typer.Context,
     folder: Annotated[
         Path | None, typer.Option("--output", "-o", help="Folder for photographs and gallery.", metavar="DIR")
     ] = None,
@@ -29,4 +28,4 @@ def demo(
     from arcface_cli.cli.demonstration import demonstrate
 
     build.require_runtime()
-    return demonstrate(build.settings_from(context.params).values, folder)
+    return demonstrate(build.settings_from(locals()).values, folder)

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import typer
-
 from arcface_cli.cli import options
 
 
 def embed(
-    context: typer.Context,
     paths: options.Inputs = None,
     recursive: options.Recursive = False,
     files_from: options.FilesFrom = None,
@@ -43,15 +40,16 @@ def embed(
 
     Example: [bold]arcface embed -r ./people/ -o features.npz[/bold]
     """
+    given = dict(locals())
     from arcface_cli.cli import build
     from arcface_cli.cli.batch import Batch, Target, open_sink
     from arcface_cli.output import records
 
     build.require_runtime()
-    settings = build.settings_from(context.params).values
-    photos = build.photos(context.params)
+    settings = build.settings_from(given).values
+    photos = build.photos(given)
     dimension = build.feature_dimension(settings)
-    work = Batch(settings, fail_fast, verbose, build.counter(context.params))
+    work = Batch(settings, fail_fast, verbose, build.counter(given))
     target = Target("embed", settings, output, dimension)
     keep = target.resume(photos, work) if resume else None
     with open_sink(target, keep) as sink:

@@ -11,7 +11,6 @@ from arcface_cli.cli import options
 
 
 def enroll(
-    context: typer.Context,
     paths: options.Inputs = None,
     name: Annotated[
         str | None, typer.Option(help="The person on all these photographs.", metavar="NAME")
@@ -62,11 +61,11 @@ def enroll(
     if sync or prune:
         from arcface_cli.cli.syncing import sync_photographs
 
-        return sync_photographs(context.params)
+        return sync_photographs(locals())
     if from_embeddings is not None:
         from arcface_cli.cli.stored import enroll_stored
 
-        return enroll_stored(from_embeddings, context.params)
+        return enroll_stored(from_embeddings, locals())
     from arcface_cli.cli.people import enroll_photographs
 
-    return enroll_photographs(context.params)
+    return enroll_photographs(locals())

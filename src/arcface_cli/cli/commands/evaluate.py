@@ -58,7 +58,6 @@ Cache = Annotated[bool, typer.Option("--cache/--no-cache", help="Remember templa
 
 
 def evaluate(
-    context: typer.Context,
     source: Source = None,
     pairs: Pairs = None,
     gallery_list: GalleryList = None,
@@ -101,7 +100,7 @@ def evaluate(
     from arcface_cli.cli import build, evaluating
     from arcface_cli.cli.embedding import Embedder
 
-    loaded = build.settings_from(context.params)
+    loaded = build.settings_from(locals())
     if compare is not None:
         return evaluating.compared(*compare, loaded.values, output)
     request = evaluating.Request(

@@ -14,7 +14,6 @@ app = typer.Typer(help="See, mend, move and examine who is enrolled.", no_args_i
 
 @app.command("list")
 def list_subjects(
-    context: typer.Context,
     gallery: options.Gallery = None,
     format: options.OutputFormat = None,
     json: options.AsJson = False,
@@ -29,7 +28,7 @@ def list_subjects(
     from arcface_cli.cli.listing import show_rows
     from arcface_cli.gallery.store import Gallery
 
-    settings = build.settings_from(context.params).values
+    settings = build.settings_from(locals()).values
     with Gallery.open(settings.gallery) as opened:
         rows = [asdict(subject) for subject in opened.subjects()]
     renamed = [{"subject": row.pop("name"), **row} for row in rows]
@@ -39,7 +38,6 @@ def list_subjects(
 
 @app.command("show")
 def show_subject(
-    context: typer.Context,
     name: Annotated[str, typer.Argument(help="The person.", metavar="NAME", show_default=False)],
     gallery: options.Gallery = None,
     format: options.OutputFormat = None,
@@ -54,7 +52,7 @@ def show_subject(
     from arcface_cli.gallery.store import Gallery
     from arcface_cli.output.provenance import template_row
 
-    settings = build.settings_from(context.params).values
+    settings = build.settings_from(locals()).values
     with Gallery.open(settings.gallery) as opened:
         rows = [template_row(template) for template in opened.templates_of(name)]
     show_rows(rows, settings, ("template", "source", "detection_score", "detector", "created"))
@@ -63,7 +61,6 @@ def show_subject(
 
 @app.command("stats")
 def stats(
-    context: typer.Context,
     gallery: options.Gallery = None,
     format: options.OutputFormat = None,
     json: options.AsJson = False,
@@ -78,7 +75,7 @@ def stats(
     from arcface_cli.gallery.store import Gallery
     from arcface_cli.output.provenance import stats_row
 
-    loaded = build.settings_from(context.params)
+    loaded = build.settings_from(locals())
     with Gallery.open(loaded.values.gallery) as opened:
         known = stored_calibration(opened)
         point = build.stated_point(loaded.values, opened.model) if known is None else gallery_point(known)
@@ -89,7 +86,6 @@ def stats(
 
 @app.command("rename")
 def rename(
-    context: typer.Context,
     old: Annotated[str, typer.Argument(help="The name now.", metavar="OLD", show_default=False)],
     new: Annotated[str, typer.Argument(help="The name to be.", metavar="NEW", show_default=False)],
     gallery: options.Gallery = None,
@@ -101,12 +97,11 @@ def rename(
     """
     from arcface_cli.cli import curating
 
-    return curating.rename(context.params, old, new)
+    return curating.rename(locals(), old, new)
 
 
 @app.command("merge")
 def merge(
-    context: typer.Context,
     names: Annotated[
         list[str], typer.Argument(help="Those who are one person.", metavar="NAME...", show_default=False)
     ],
@@ -120,12 +115,11 @@ def merge(
     """
     from arcface_cli.cli import curating
 
-    return curating.merge(context.params, names, into)
+    return curating.merge(locals(), names, into)
 
 
 @app.command("remove")
 def remove(
-    context: typer.Context,
     names: Annotated[
         list[str] | None, typer.Argument(help="The people.", metavar="[NAME]...", show_default=False)
     ] = None,
@@ -147,12 +141,11 @@ def remove(
     """
     from arcface_cli.cli import curating
 
-    return curating.remove(context.params, names or [], template or [])
+    return curating.remove(locals(), names or [], template or [])
 
 
 @app.command("export")
 def export(
-    context: typer.Context,
     file: Annotated[Path, typer.Argument(help="A file that doesn't exist yet.", show_default=False)],
     gallery: options.Gallery = None,
     quiet: options.Quiet = None,
@@ -163,12 +156,11 @@ def export(
     """
     from arcface_cli.cli import curating
 
-    return curating.export(context.params, file)
+    return curating.export(locals(), file)
 
 
 @app.command("import")
 def import_gallery(
-    context: typer.Context,
     file: Annotated[Path, typer.Argument(help="What export wrote.", show_default=False)],
     gallery: options.Gallery = None,
     keep_crops: options.KeepCrops = None,
@@ -182,12 +174,11 @@ def import_gallery(
     """
     from arcface_cli.cli import curating
 
-    return curating.import_(context.params, file)
+    return curating.import_(locals(), file)
 
 
 @app.command("check")
 def check(
-    context: typer.Context,
     gallery: options.Gallery = None,
     format: options.OutputFormat = None,
     json: options.AsJson = False,
@@ -199,23 +190,22 @@ def check(
     """
     from arcface_cli.cli import curating
 
-    return curating.check_gallery(context.params)
+    return curating.check_gallery(locals())
 
 
 @app.command("compact")
-def compact(context: typer.Context, gallery: options.Gallery = None, quiet: options.Quiet = None) -> int:
+def compact(gallery: options.Gallery = None, quiet: options.Quiet = None) -> int:
     """Give the space of what was removed back to the disk.
 
     Example: [bold]arcface gallery compact[/bold]
     """
     from arcface_cli.cli import curating
 
-    return curating.compact(context.params)
+    return curating.compact(locals())
 
 
 @app.command("audit")
 def audit(
-    context: typer.Context,
     html: Annotated[
         Path | None, typer.Option(help="Also write a page with the faces side by side.", metavar="FILE")
     ] = None,
@@ -233,12 +223,11 @@ def audit(
     """
     from arcface_cli.cli.auditing import audit_gallery
 
-    return audit_gallery(context.params, html)
+    return audit_gallery(locals(), html)
 
 
 @app.command("reembed")
 def reembed(
-    context: typer.Context,
     model: options.Model = None,
     drop_missing: Annotated[
         bool, typer.Option("--drop-missing", help="Let templates go whose crop and photograph are gone.")
@@ -261,4 +250,4 @@ def reembed(
     """
     from arcface_cli.cli.reembedding import reembed_gallery
 
-    return reembed_gallery(context.params)
+    return reembed_gallery(locals())

@@ -11,7 +11,6 @@ from arcface_cli.cli import options
 
 
 def identify(
-    context: typer.Context,
     paths: options.Inputs = None,
     recursive: options.Recursive = False,
     files_from: options.FilesFrom = None,
@@ -63,4 +62,4 @@ def identify(
     """
     from arcface_cli.cli.people import identify_photographs
 
-    return identify_photographs(context.params)
+    return identify_photographs(locals())

@@ -23,7 +23,6 @@ AcceptLicense = Annotated[
 
 @app.command("list")
 def list_models(
-    context: typer.Context,
     format: options.OutputFormat = None,
     json: options.AsJson = False,
 ) -> int:
@@ -37,7 +36,7 @@ def list_models(
     from arcface_cli.cli.listing import show_rows
     from arcface_cli.workflows import models
 
-    settings = build.settings_from(context.params).values
+    settings = build.settings_from(locals()).values
     rows = [asdict(row) for row in models.list_models(build.store(settings))]
     for row in rows:
         row["megabytes"] = None if row["bytes"] is None else round(row["bytes"] / 1e6, 1)
@@ -47,7 +46,6 @@ def list_models(
 
 @app.command("pull")
 def pull(
-    context: typer.Context,
     names: Annotated[
         list[str],
         typer.Argument(help="Packs, detectors or recognisers.", metavar="NAME...", show_default=False),
@@ -69,7 +67,7 @@ def pull(
     from arcface_cli.cli import build
     from arcface_cli.cli.weights import pull_all, pull_via_insightface
 
-    settings = build.settings_from(context.params).values
+    settings = build.settings_from(locals()).values
     if via is None:
         return pull_all(settings, names, accept_license=accept_license)
     return pull_via_insightface(settings, names, accept_license=accept_license)
@@ -77,7 +75,6 @@ def pull(
 
 @app.command("import")
 def import_file(
-    context: typer.Context,
     path: Annotated[
         Path, typer.Argument(help="An ONNX file, or a folder of them.", metavar="FILE", show_default=False)
     ],
@@ -99,14 +96,13 @@ def import_file(
     from arcface_cli.cli.weights import import_from
     from arcface_cli.workflows.models import OwnModel
 
-    settings = build.settings_from(context.params).values
+    settings = build.settings_from(locals()).values
     own = OwnModel(name, colour, mean, scale, in_graph)
     return import_from(settings, path, own, accept_license=accept_license)
 
 
 @app.command("verify")
 def verify(
-    context: typer.Context,
     format: options.OutputFormat = None,
     json: options.AsJson = False,
 ) -> int:
@@ -118,7 +114,7 @@ def verify(
     from arcface_cli.cli.listing import show_rows
     from arcface_cli.workflows.models import verify_files
 
-    settings = build.settings_from(context.params).values
+    settings = build.settings_from(locals()).values
     rows = [
         {
             "model": found.model,
@@ -136,7 +132,6 @@ def verify(
 
 @app.command("show")
 def show(
-    context: typer.Context,
     name: Name,
     format: options.OutputFormat = None,
     json: options.AsJson = False,
@@ -148,13 +143,13 @@ def show(
     from arcface_cli.cli import build
     from arcface_cli.cli.weights import show_details
 
-    settings = build.settings_from(context.params).values
+    settings = build.settings_from(locals()).values
     show_details(settings, name)
     return 0
 
 
 @app.command("use")
-def use(context: typer.Context, name: Name) -> int:
+def use(name: Name) -> int:
     """Make an installed pack or recogniser the default, whatever is pulled later.
 
     Example: [bold]arcface models use compact[/bold]
@@ -163,7 +158,7 @@ def use(context: typer.Context, name: Name) -> int:
     from arcface_cli.cli.console import say
     from arcface_cli.workflows.models import use_model
 
-    settings = build.settings_from(context.params).values
+    settings = build.settings_from(locals()).values
     use_model(build.store(settings), name)
     say(f"{name} is the default now")
     return 0

@@ -11,7 +11,6 @@ from arcface_cli.cli import options
 
 
 def verify(
-    context: typer.Context,
     first: Annotated[
         str | None, typer.Argument(metavar="A", help="A photograph.", show_default=False)
     ] = None,
@@ -59,7 +58,7 @@ def verify(
     from arcface_cli.cli.spoken import check_said
 
     build.require_runtime()
-    loaded = build.settings_from(context.params)
+    loaded = build.settings_from(locals())
     settings, photos = loaded.values, photos_of(first, second, pairs)
     check_said(loaded, yes=yes)
     point = build.operating_point(loaded)
