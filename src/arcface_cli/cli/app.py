@@ -94,9 +94,9 @@ def main() -> None:
     open_closed_streams()
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _interrupted)
-    # Most runs are short: collecting garbage while modules load, and taking the interpreter apart at the
-    # end, would be a fifth of their time. Batches collect as usual (see `build.workshop`).
-    gc.disable()
+    # Most runs are short: looking for cycles while modules load, and taking the interpreter apart at the
+    # end, would be a fifth of their time.
+    gc.set_threshold(100_000)
     # OpenBLAS, at NumPy's import, starts a thread a core and lets them spin for work that mostly never comes.
     if not MULTIPLIERS & set(sys.argv[1:2]):
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

@@ -7,14 +7,14 @@ import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 from arcface_cli.cli.console import data_stream, is_terminal, say, say_error, wants_color
 from arcface_cli.cli.tally import Tally
 from arcface_cli.errors import DuplicatePhoto, UsageError
 from arcface_cli.faces import Done, Failed, Outcome, Skipped
 from arcface_cli.inputs.photo import Photo
-from arcface_cli.output.files import telling_output, whole_file
+from arcface_cli.output.files import output_file, telling_output
 from arcface_cli.output.sinks import NullSink, Sink, make_sink
 from arcface_cli.settings import Format, Settings
 
@@ -169,7 +169,7 @@ def open_sink(target: Target, keep: int | None = None) -> Iterator[Sink]:
         # What native libraries print must not reach stdout, even when the data goes elsewhere.
         stream = stack.enter_context(data_stream())
         if target.output is not None:
-            stream = stack.enter_context(_output_file(target.output, keep))
+            stream = stack.enter_context(output_file(target.output, keep))
         sink = make_sink(
             form,
             stream,
@@ -183,14 +183,6 @@ def open_sink(target: Target, keep: int | None = None) -> Iterator[Sink]:
         yield sink
         with telling_output("the output"):
             sink.close()
-
-
-def _output_file(path: Path, keep: int | None) -> contextlib.AbstractContextManager[BinaryIO]:
-    if keep is None:
-        return whole_file(path)
-    from arcface_cli.output.resume import open_for_more
-
-    return open_for_more(path, keep)
 
 
 def _as_generator(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -70,13 +69,13 @@ def photos(params: dict[str, Any]) -> Iterator[Photo]:
     files_from: Path | None = params.get("files_from")
     if not paths and files_from is None:
         raise NoInputs("no photograph was named", hint="name photographs or folders, or use --files-from")
-    if files_from is None:
-        return found(paths, recursive=params.get("recursive", False), stdin=sys.stdin.buffer)
-    if str(files_from) == "-" and "-" in paths:
+    if files_from is not None and str(files_from) == "-" and "-" in paths:
         raise UsageError(
             "- can't be a photograph and the list of photographs at once", hint="name one of them"
         )
     named = found(paths, recursive=params.get("recursive", False), stdin=sys.stdin.buffer)
+    if files_from is None:
+        return named
     return chain(named, listed(_list_stream(files_from), null=params.get("null", False)))
 
 
@@ -156,8 +155,6 @@ def workshop(
     from arcface_cli.imaging.geometry import limit_threads
     from arcface_cli.output.records import Run
     from arcface_cli.pipeline import Stages
-    from arcface_cli.runtime.devices import choose_device
-    from arcface_cli.runtime.sessions import SessionOptions
 
     if faces != "all" and settings.faces == "all":
         raise UsageError(
@@ -166,13 +163,9 @@ def workshop(
     weights = store(settings)
     model = weights.resolve(settings.model, settings.detector) if recognise else None
     found = weights.resolve_detector(settings.detector, settings.model) if model is None else model.detector
-    choice = choose_device(settings.device)
-    if choice.remark is not None and not settings.quiet:
-        say(choice.remark)
-    cores = settings.jobs if settings.jobs is not None else available_cores()
-    ahead = list(islice(photos, cores))
-    workers = max(1, min(cores, len(ahead)))
-    options = SessionOptions(choice.device, threads=max(1, cores // workers), chatty=verbosity >= 2)
+    ahead = list(islice(photos, _cores(settings)))
+    workers = max(1, len(ahead))
+    options = session_options(settings, workers=workers, verbosity=verbosity)
     limit_threads(options.threads)
     with ThreadPoolExecutor(2) as loading:  # ONNX Runtime reads two networks at once
         ready = loading.submit(detector, found, settings, options)
@@ -182,13 +175,27 @@ def workshop(
         recogniser=recognises,
         choice=FaceChoice(faces if settings.faces is None else settings.faces),
         gates=quality_gates(settings, enrolling=command == "enroll"),
-        pooled=choice.device.cuda_index is not None,
+        pooled=options.device.cuda_index is not None,
     )
-    gc.freeze()  # what was loaded stays, so it needn't be looked through again and again
-    gc.enable()
     name = None if model is None else model.name
-    run = Run(command, __version__, name, found.entry.name, str(choice.device), settings.precision)
+    run = Run(command, __version__, name, found.entry.name, str(options.device), settings.precision)
     return Workshop(stages, run, workers, chain(ahead, photos))
+
+
+def session_options(settings: Settings, *, workers: int, verbosity: int) -> SessionOptions:
+    """How sessions run: on the settings' device, with the cores that this many workers leave each other."""
+    from arcface_cli.runtime.devices import choose_device
+    from arcface_cli.runtime.sessions import SessionOptions
+
+    choice = choose_device(settings.device)
+    if choice.remark is not None and not settings.quiet:
+        say(choice.remark)
+    threads = max(1, _cores(settings) // workers)
+    return SessionOptions(choice.device, threads=threads, chatty=verbosity >= 2)
+
+
+def _cores(settings: Settings) -> int:
+    return settings.jobs if settings.jobs is not None else available_cores()
 
 
 def quality_gates(settings: Settings, *, enrolling: bool) -> QualityGates:

@@ -6,7 +6,6 @@ import contextlib
 import os
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from arcface_cli.errors import ArcfaceError
@@ -99,10 +98,3 @@ def wants_color() -> bool:
 
     console = Console(force_terminal=True)
     return not console.no_color and console.color_system is not None
-
-
-def shown_path(path: Path) -> str:
-    """A path on one printable line."""
-    from arcface_cli.inputs.names import printable
-
-    return printable(str(path))

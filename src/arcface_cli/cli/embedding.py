@@ -22,7 +22,7 @@ from arcface_cli.inputs import folders
 from arcface_cli.inputs.photo import Photo
 from arcface_cli.pipeline import PhotoOutcome
 from arcface_cli.recognition.recogniser import Recogniser
-from arcface_cli.settings import LoadedSettings, available_cores, cache_folder
+from arcface_cli.settings import LoadedSettings, cache_folder
 from arcface_cli.weights.store import ResolvedModel
 from arcface_cli.workflows.templates import Templates, decoded_crop, embed_crops, embed_photos
 
@@ -120,13 +120,8 @@ class Embedder:
         return shop.results()
 
     def _recogniser(self) -> Recogniser:
-        from arcface_cli.runtime.devices import choose_device
-        from arcface_cli.runtime.sessions import SessionOptions
-
         build.require_runtime()
-        device = choose_device(self._settings.device).device
-        cores = self._settings.jobs if self._settings.jobs is not None else available_cores()
-        options = SessionOptions(device, threads=cores, chatty=self._verbosity >= 2)
+        options = build.session_options(self._settings, workers=1, verbosity=self._verbosity)
         return build.recogniser(self.model, self._settings, options)
 
     def _told(self, done: int, total: int) -> None:

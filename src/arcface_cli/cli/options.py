@@ -11,10 +11,6 @@ from arcface_cli.settings import Faces, Format, Fusion, IndexType, MetricName, P
 
 MODEL, DECIDE, FACES, OUTPUT, RUN = "Model", "Decision", "Faces", "Output", "Run"
 
-Photographs = Annotated[
-    list[str],
-    typer.Argument(help="Photographs, folders of them, or - for one on standard input.", show_default=False),
-]
 Inputs = Annotated[
     list[str] | None,
     typer.Argument(help="Photographs, folders of them, or - for one on standard input.", show_default=False),

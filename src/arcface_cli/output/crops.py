@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 
 from arcface_cli.imaging.geometry import encode_png
 from arcface_cli.inputs.photo import Photo
-from arcface_cli.output.files import make_folder, telling_output, whole_file
+from arcface_cli.output.files import make_folder, output_file, telling_output
 from arcface_cli.output.records import Record
-from arcface_cli.output.resume import open_for_more
 from arcface_cli.output.sinks import to_json
 
 MANIFEST = "manifest.jsonl"
@@ -45,9 +44,7 @@ class CropFolder:
 
     def __enter__(self) -> CropFolder:
         make_folder(self._folder)
-        manifest = self._folder / MANIFEST
-        file = whole_file(manifest) if self._keep is None else open_for_more(manifest, self._keep)
-        self._manifest = self._closing.enter_context(file)
+        self._manifest = self._closing.enter_context(output_file(self._folder / MANIFEST, self._keep))
         return self
 
     def __exit__(

@@ -8,6 +8,8 @@ from typing import Any
 Figures = Mapping[str, Any]
 Table = tuple[str, list[dict[str, str]]]
 """Title, and rows of cells by column."""
+COMPARISONS_NEEDED = "needs {comparisons_needed:,} impostor comparisons"
+SEARCHES_NEEDED = "needs {searches_needed:,} searches for people who aren't enrolled"
 
 
 def percent(rate: float | None) -> str:
@@ -34,9 +36,9 @@ def _range(pair: Sequence[float] | None) -> str:
 def tables(figures: Figures) -> list[Table]:
     """All tables of a run."""
     if figures["kind"] == "verification":
-        found = [("", _verification(figures)), ("", _fmr_table(figures))]
+        found = [("", _verification(figures)), ("", _trade_off(figures, "FMR", "FNMR", COMPARISONS_NEEDED))]
     else:
-        found = [("", _identification(figures)), ("", _fpir_table(figures))]
+        found = [("", _identification(figures)), ("", _trade_off(figures, "FPIR", "FNIR", SEARCHES_NEEDED))]
         if "sizes" in figures:
             found.append(("", [_size_row(each) for each in figures["sizes"]]))
     if figures["groups"]:
@@ -69,20 +71,6 @@ def _verification(figures: Figures) -> list[dict[str, str]]:
     return rows
 
 
-def _fmr_table(figures: Figures) -> list[dict[str, str]]:
-    return [
-        {
-            "FMR": f"{row['fmr']:g}",
-            "threshold": f"{row['threshold']:.4f}" if row["supported"] else "",
-            "FNMR": percent(row["fnmr"]) if row["supported"] else "",
-            "95 % interval": _range(row["interval"])
-            if row["supported"]
-            else f"needs {row['comparisons_needed']:,} impostor comparisons",
-        }
-        for row in figures["table"]
-    ]
-
-
 def _identification(figures: Figures) -> list[dict[str, str]]:
     counts, at = figures["searches"], figures["at_threshold"]
     rows = [
@@ -98,18 +86,17 @@ def _identification(figures: Figures) -> list[dict[str, str]]:
     return rows
 
 
-def _fpir_table(figures: Figures) -> list[dict[str, str]]:
-    return [
-        {
-            "FPIR": f"{row['fpir']:g}",
-            "threshold": f"{row['threshold']:.4f}" if row["supported"] else "",
-            "FNIR": percent(row["fnir"]) if row["supported"] else "",
-            "95 % interval": _range(row["interval"])
-            if row["supported"]
-            else f"needs {row['searches_needed']:,} searches for people who aren't enrolled",
-        }
-        for row in figures["table"]
-    ]
+def _trade_off(figures: Figures, rate: str, miss: str, needed: str) -> list[dict[str, str]]:
+    """What each false-positive rate costs in misses; where the data are too few, how many it would take."""
+    return [_trade_off_row(row, rate, miss, needed) for row in figures["table"]]
+
+
+def _trade_off_row(row: Figures, rate: str, miss: str, needed: str) -> dict[str, str]:
+    first = {rate: f"{row[rate.lower()]:g}"}
+    if not row["supported"]:
+        return first | {"threshold": "", miss: "", "95 % interval": needed.format_map(row)}
+    found = {"threshold": f"{row['threshold']:.4f}", miss: percent(row[miss.lower()])}
+    return first | found | {"95 % interval": _range(row["interval"])}
 
 
 def _size_row(figures: Figures) -> dict[str, str]:

@@ -26,6 +26,11 @@ _NEXT_STEP: dict[int | None, str] = {
 """What to do, where it isn't space that is missing."""
 
 
+def output_file(path: Path, keep: int | None) -> contextlib.AbstractContextManager[BinaryIO]:
+    """A new file that appears whole, or with `keep` the old one, continued behind so many bytes."""
+    return whole_file(path) if keep is None else continued_file(path, keep)
+
+
 @contextlib.contextmanager
 def whole_file(path: Path) -> Iterator[BinaryIO]:
     """Write a file that appears under its name, complete and on disk, when the block ends well.
@@ -55,6 +60,22 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
         finally:
             with contextlib.suppress(OSError):
                 temporary.unlink(missing_ok=True)
+
+
+def continued_file(path: Path, keep: int) -> BinaryIO:
+    """Open an output for appending, cut off behind its last whole record.
+
+    keep: bytes to keep. Raises OutputError when it can't be written.
+    """
+    with telling_output(printable(str(path))):
+        stream = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644), "r+b")
+        try:
+            stream.truncate(keep)
+            stream.seek(keep)
+        except BaseException:
+            stream.close()
+            raise
+    return stream
 
 
 @contextlib.contextmanager

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,6 @@ from typing import Any, BinaryIO, Literal
 
 from arcface_cli.errors import UsageError
 from arcface_cli.inputs.names import printable
-from arcface_cli.output.files import telling_output
 
 ResumableFormat = Literal["jsonl", "csv", "tsv"]
 RESUMABLE: tuple[ResumableFormat, ...] = ("jsonl", "csv", "tsv")
@@ -75,22 +73,6 @@ def earlier_columns(path: Path, format_: Literal["csv", "tsv"]) -> list[str] | N
 def conditions_of(record: dict[str, Any]) -> dict[str, Any]:
     """What must be equal in all records of one output."""
     return {key: record.get(key) for key in ("command", "model", "run", "threshold")}
-
-
-def open_for_more(path: Path, keep: int) -> BinaryIO:
-    """Open an output for appending, cut off behind its last whole record.
-
-    keep: bytes to keep. Raises OutputError when it can't be written.
-    """
-    with telling_output(printable(str(path))):
-        stream = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644), "r+b")
-        try:
-            stream.truncate(keep)
-            stream.seek(keep)
-        except BaseException:
-            stream.close()
-            raise
-    return stream
 
 
 def _json_records(stream: BinaryIO, path: Path) -> Iterator[EarlierRecord]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -255,10 +254,3 @@ def with_strangers(people: OpenSet, places: Sequence[int], names: Sequence[str])
     return OpenSet(
         people.gallery, people.gallery_people, (*people.probes, *places), (*people.probe_people, *names)
     )
-
-
-def names_of(paths: Sequence[Path], root: Path) -> list[str]:
-    """A person for each photograph of strangers: its folder under `root`, or the photograph itself."""
-    return [
-        f"stranger {path.parent.name}" if path.parent != root else f"stranger {path.name}" for path in paths
-    ]

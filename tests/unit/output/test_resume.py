@@ -13,8 +13,9 @@ from arcface_cli.cli.resuming import refuse_other_command, resumable, skip_done
 from arcface_cli.cli.tally import Tally
 from arcface_cli.errors import UsageError
 from arcface_cli.inputs.photo import Photo
+from arcface_cli.output.files import continued_file
 from arcface_cli.output.records import Record
-from arcface_cli.output.resume import ResumableFormat, earlier_conditions, earlier_records, open_for_more
+from arcface_cli.output.resume import ResumableFormat, earlier_conditions, earlier_records
 from arcface_cli.output.sinks import make_sink
 
 NAMES = ["a.jpg", "b, c.jpg", 'd "e".jpg', "a.jpg", "a.jpg", "müller.jpg", "g.jpg"]
@@ -34,7 +35,7 @@ RECORDS = [record(name, faces) for name, faces in zip(NAMES, FACES, strict=True)
 
 
 def write(path: Path, format_: ResumableFormat, records: list[Record], keep: int = 0) -> None:
-    with open_for_more(path, keep) as stream:
+    with continued_file(path, keep) as stream:
         sink = make_sink(format_, stream, "identify", dimension=None, width=None, color=False)
         for each in records:
             sink.write(each)
