@@ -10,8 +10,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any, TextIO
 
-from arcface_cli.errors import PackageMissing, UnreadableFeatures
-from arcface_cli.inputs.embeddings import FieldsOrError, Rows
+from arcface_cli.errors import ArcfaceError, PackageMissing, UnreadableFeatures
+from arcface_cli.inputs.embeddings import Fields, FieldsOrError, Rows
 
 LONGEST_LINE = 1 << 26
 """Bytes: some ten thousand faces on one photograph."""
@@ -96,7 +96,9 @@ def separated_rows(path: Path, shown: str) -> Rows:
                 )
             for cells in reader:
                 where = f"{shown}, line {reader.line_num}"
-                yield where, _fields(cells, header, features, where, torn=lines.torn)
+                fields = _fields(cells, header, features, where, torn=lines.torn)
+                if isinstance(fields, ArcfaceError) or _tells(fields):
+                    yield where, fields
         except csv.Error as error:  # where the next row starts is anybody's guess now
             where = f"{shown}, line {reader.line_num}"
             yield where, UnreadableFeatures(f"{where} is no CSV: {error}")
@@ -129,7 +131,7 @@ def _fields(
         )
     row: dict[str, Any] = dict(zip(header, cells, strict=True))
     if not row.get("f0"):
-        return {"input": row["input"], "input_b64": row.get("input_b64"), "code": row.get("code")}
+        return {name: row.get(name) for name in ("input", "input_b64", "status", "code", "face", "refused")}
     try:
         row["feature"] = [float(row.pop(name)) for name in features]
         row |= {name: int(row[name]) for name in ("face", "width", "height")}
@@ -138,6 +140,12 @@ def _fields(
     except (KeyError, ValueError, OverflowError) as error:
         return UnreadableFeatures(f"{where}: a number is missing or is none ({str(error)[:80]!a})")
     return _with_geometry(row)
+
+
+def _tells(fields: Fields) -> bool:
+    """Whether a row tells something of its input: one more face that was refused doesn't."""
+    first_of_none = fields.get("status") != "done" and str(fields.get("face")) == "0"
+    return "feature" in fields or not fields.get("refused") or first_of_none
 
 
 def _point_columns() -> list[str]:
@@ -171,7 +179,9 @@ def parquet_rows(path: Path, shown: str) -> Rows:
             for batch in file.iter_batches(batch_size=_PARQUET_ROWS):
                 for row in batch.to_pylist():
                     number += 1
-                    yield f"{shown}, row {number}", _parquet_fields(row)
+                    fields = _parquet_fields(row)
+                    if _tells(fields):
+                        yield f"{shown}, row {number}", fields
     except (pyarrow.ArrowException, ValueError, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise  # of the disk; without a number it is Arrow's own about the content
@@ -179,7 +189,7 @@ def parquet_rows(path: Path, shown: str) -> Rows:
         raise UnreadableFeatures(f"{shown} is truncated or damaged after row {number}: {reason}") from error
 
 
-def _parquet_fields(row: dict[str, Any]) -> FieldsOrError:
+def _parquet_fields(row: dict[str, Any]) -> Fields:
     if row.get("feature") is None:
         row.pop("feature", None)
         return row

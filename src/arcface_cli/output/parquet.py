@@ -7,13 +7,15 @@ from typing import Any, BinaryIO
 
 from arcface_cli.errors import PackageMissing
 from arcface_cli.output.records import Record
-from arcface_cli.output.rows import BOX, COLUMNS, LANDMARKS, Row, rows_of
+from arcface_cli.output.rows import BOX, COLUMNS, LANDMARKS, QUALITY, Row, rows_of
 from arcface_cli.output.sinks import Sink
 
 ROW_GROUP = 1024
 """Rows held back and written together: 2 MB of features with 512 dimensions."""
 
-_FLOATS = frozenset({*BOX, *LANDMARKS, "detection_score", "similarity", "distance", "margin", "threshold"})
+_FLOATS = frozenset(
+    {*BOX, *LANDMARKS, *QUALITY, "detection_score", "similarity", "distance", "margin", "threshold"}
+)
 _INTEGERS = frozenset({"face", "template", "width", "height"})
 _BOOLEANS = frozenset({"same_person"})
 

@@ -17,13 +17,19 @@ LANDMARKS = tuple(
 """Left and right as they are in the image."""
 HEAD = ("input", "status", "code", "message")
 FACE = (*BOX, "detection_score")
+QUALITY = ("size", "sharpness", "yaw", "pitch", "roll", "dark", "bright")
+FITNESS = (*QUALITY, "refused")
+"""How good a face is for recognition, and why it isn't used, if it isn't."""
 SOURCE = ("width", "height", "sha256", "input_b64")
 MAKER = ("model", "detector", "canonical_fingerprint")
 COLUMNS: dict[str, tuple[str, ...]] = {
-    "align": (*HEAD, "face", *FACE, "crop"),
-    "embed": (*HEAD, "face", *FACE, *LANDMARKS, *SOURCE, *MAKER),
-    "enroll": (*HEAD, "subject", "template", "face", *FACE),
-    "identify": (*HEAD, "face", *FACE, "decision", "subject", "similarity", "distance", "margin", "nearest"),
+    "align": (*HEAD, "face", *FACE, "crop", *FITNESS),
+    "embed": (*HEAD, "face", *FACE, *LANDMARKS, *SOURCE, *MAKER, *FITNESS),
+    "enroll": (*HEAD, "subject", "template", "face", *FACE, *FITNESS),
+    "identify": (
+        *(*HEAD, "face", *FACE, "decision", "subject", "similarity", "distance", "margin", "nearest"),
+        *FITNESS,
+    ),
     "verify": ("input_a", "input_b", *HEAD[1:], "same_person", "similarity", "distance", "threshold"),
 }
 """Of CSV and TSV, by command; `embed` adds f0, f1, ... for the feature."""
@@ -41,12 +47,16 @@ _FROM_RECORD = (
     *("input", "input_b64", "status", "subject", "template"),
     *("dimension", "model", "fingerprint", "canonical_fingerprint"),
 )
+_OF_USED_FACES = frozenset({"template", "dimension", "fingerprint", "canonical_fingerprint"})
 
 Row = dict[str, Any]
 
 
 def rows_of(record: Record) -> list[Row]:
-    """One row a face; one row for an input without any. Missing cells are left out."""
+    """One row a face, those that were refused last; one row for an input without any.
+
+    Missing cells are left out.
+    """
     head: Row = {key: record[key] for key in _FROM_RECORD if key in record}
     if "image" in record:
         head |= record["image"]
@@ -56,8 +66,11 @@ def rows_of(record: Record) -> list[Row]:
         head |= {"code": error["code"], "message": error["message"]}
     if record["command"] == "verify":
         return [head | _pair(record)]
-    faces = record.get("faces", [])
-    return [head | _face(each, index) for index, each in enumerate(faces)] or [head]
+    faces: list[Record] = record.get("faces", [])
+    rows = [head | _face(each, index) for index, each in enumerate(faces)]
+    bare = {key: value for key, value in head.items() if key not in _OF_USED_FACES}
+    rows += [bare | _refused(each, index) for index, each in enumerate(record.get("refused", ()), len(faces))]
+    return rows or [head]
 
 
 def feature_columns(dimension: int) -> list[str]:
@@ -71,14 +84,21 @@ def columns_of(command: str, dimension: int | None) -> list[str]:
 
 
 def _face(face: Record, index: int) -> Row:
-    plain = {key: value for key, value in face.items() if not isinstance(value, list)}
+    plain = {key: value for key, value in face.items() if not isinstance(value, list | dict)}
     row: Row = {"face": index, **plain, **dict(zip(BOX, face["box"], strict=True))}
+    row |= face.get("quality", {})
     row |= dict(zip(LANDMARKS, chain.from_iterable(face.get("landmarks", ())), strict=False))
     if face.get("candidates"):
         row["nearest"] = face["candidates"][0]["subject"]
     if isinstance(face.get("feature"), list):
         row |= dict(zip(feature_columns(len(face["feature"])), face["feature"], strict=True))
     return row
+
+
+def _refused(face: Record, index: int) -> Row:
+    """A face that isn't used: status, code and message stay those of the input."""
+    told = {key: value for key, value in face.items() if key not in ("code", "message", "hint")}
+    return _face(told, index) | {"refused": face["code"]}
 
 
 def _pair(record: Record) -> Row:

@@ -64,10 +64,9 @@ class TableSink(Sink):
 
 def _cell(row: dict[str, Any], column: str) -> Text:
     value = row.get(column)
-    if column in ("decision", "answer", "face") and "code" in row and value is None:
-        return Text(row["code"], style="yellow") if column != "face" else Text("")
-    if column in ("crop", "fingerprint", "template") and "code" in row and value is None:
-        return Text(row["code"], style="yellow")
+    reason = row.get("refused", row.get("code"))
+    if column in ("decision", "answer", "crop", "fingerprint", "template") and value is None and reason:
+        return Text(reason, style="yellow")
     if value is None:
         return Text("")
     style = {"match": "green", "same person": "green", "ambiguous": "yellow"}.get(str(value), "")

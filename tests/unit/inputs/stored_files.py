@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from arcface_cli.errors import MissingFile
-from arcface_cli.faces import DetectedFace, Done, Failed, ModelFingerprint, TemplateBatch
+from arcface_cli.faces import (
+    DetectedFace,
+    Done,
+    Failed,
+    ModelFingerprint,
+    RefusedFace,
+    Skipped,
+    TemplateBatch,
+)
 from arcface_cli.inputs.embeddings import StoredFace, UnusableRow, stored_features
 from arcface_cli.inputs.photo import Photo
 from arcface_cli.output import records
@@ -47,8 +56,12 @@ def write_features(
     made_by: ModelFingerprint | None = None,
     missing: Sequence[str] = (),
     per_photo: int = 1,
+    refused: tuple[RefusedFace, ...] = (),
 ) -> Path:
-    """What `arcface embed -o path` writes for photographs of these names with these features."""
+    """What `arcface embed -o path` writes for photographs of these names with these features.
+
+    refused: on each of them, and all that there is on one more, refused.jpg.
+    """
     form: Format = path.suffix.removeprefix(".")  # type: ignore[assignment]
     dimension = features.shape[1]
     made_by = fingerprint(dimension) if made_by is None else made_by
@@ -58,7 +71,11 @@ def write_features(
         for number, name in enumerate(names):
             rows = features[number * per_photo : (number + 1) * per_photo]
             seen = photo_faces(rows, made_by, f"{number + 1:064x}", faces)
+            seen = replace(seen, refused=refused)
             sink.write(records.embedded(RUN, Photo(Path(name)), Done(seen), sink.features))
+        if refused:
+            skipped = Skipped(refused[0].reason, refused)
+            sink.write(records.embedded(RUN, Photo(Path("refused.jpg")), skipped, sink.features))
         for name in missing:
             failure = Failed(MissingFile(f"{name} does not exist"))
             sink.write(records.embedded(RUN, Photo(Path(name)), failure, sink.features))

@@ -16,6 +16,8 @@ from stored_files import FORMATS, NAMES, read_features, unit_rows, write_feature
 
 from arcface_cli.errors import (
     ArcfaceError,
+    FaceBlurred,
+    FaceTooSmall,
     GalleryModelMismatch,
     MissingFile,
     NotEmbedded,
@@ -23,8 +25,9 @@ from arcface_cli.errors import (
     UnusableFeature,
     UsageError,
 )
+from arcface_cli.faces import RefusedFace
 from arcface_cli.inputs.embeddings import stored_features
-from fakes import fingerprint
+from fakes import face_at, fingerprint
 
 EXACT = ("npz", "npy", "parquet")
 pyarrow = pytest.importorskip("pyarrow")
@@ -79,6 +82,17 @@ def test_inputs_that_gave_no_feature_are_told_of_not_dropped(tmp_path: Path, for
     assert [row.photo.display for row in unusable] == ["gone/1.jpg", "gone/2.jpg"]
     assert all(isinstance(row.error, NotEmbedded) for row in unusable)
     assert all("missing_file" in row.error.message for row in unusable)
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_refused_faces_are_neither_read_back_nor_told_of_one_by_one(tmp_path: Path, form: str) -> None:
+    blurred = RefusedFace(face_at(index=1), FaceBlurred("the face is blurred"))
+    small = RefusedFace(face_at(index=2), FaceTooSmall("the face is small"))
+    path = write_features(tmp_path / f"x.{form}", unit_rows(3), refused=(blurred, small))
+    faces, unusable = read_features(path)
+    assert len(faces) == 3
+    assert [row.photo.display for row in unusable] == ["refused.jpg"]
+    assert "face_blurred" in unusable[0].error.message
 
 
 @pytest.mark.parametrize("form", FORMATS)

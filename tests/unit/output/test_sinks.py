@@ -70,11 +70,40 @@ def test_json_is_one_array_whatever_its_length(count: int) -> None:
 def test_csv_has_a_row_a_face_and_a_row_for_an_input_without_one() -> None:
     failed = records.aligned(run("align", None), A, Failed(MissingFile("a.jpg does not exist")))
     assert written("csv", "align", aligned(), failed).decode() == (
-        "input,status,code,message,face,x_min,y_min,x_max,y_max,detection_score,crop\n"
-        "a.jpg,done,,,0,10.0,10.0,122.0,122.0,0.9,crops/a-0.png\n"
-        "a.jpg,done,,,1,30.0,20.0,90.0,80.0,0.75,crops/a-1.png\n"
-        "a.jpg,failed,missing_file,a.jpg does not exist,,,,,,,\n"
+        "input,status,code,message,face,x_min,y_min,x_max,y_max,detection_score,crop,"
+        "size,sharpness,yaw,pitch,roll,dark,bright,refused\n"
+        "a.jpg,done,,,0,10.0,10.0,122.0,122.0,0.9,crops/a-0.png,,,,,,,,\n"
+        "a.jpg,done,,,1,30.0,20.0,90.0,80.0,0.75,crops/a-1.png,,,,,,,,\n"
+        "a.jpg,failed,missing_file,a.jpg does not exist,,,,,,,,,,,,,,,\n"
     )
+
+
+def test_csv_tells_the_quality_of_every_face_and_why_one_was_refused() -> None:
+    rows = read_back(written("csv", "embed", every_record()["embed, one refused"], dimension=4))
+    assert [(row["face"], row["status"], row["code"], row["refused"], row["f0"]) for row in rows] == [
+        ("0", "done", "", "", "1.0"),
+        ("1", "done", "", "face_blurred", ""),
+        ("2", "done", "", "face_too_small", ""),
+    ]
+    assert [row["sharpness"] for row in rows] == ["812.3", "3.0", ""]
+    names = ("size", "yaw", "pitch", "roll", "dark", "bright")
+    assert [rows[0][name] for name in names] == ["112.0", "-12.5", "3.0", "1.0", "0.0125", "0.0"]
+    assert rows[0]["canonical_fingerprint"].startswith("sha256=")
+    assert rows[1]["canonical_fingerprint"] == ""
+
+
+def test_an_input_all_of_whose_faces_were_refused_has_a_row_for_each() -> None:
+    rows = read_back(written("csv", "enroll", every_record()["enroll, all refused"]))
+    assert [(row["face"], row["status"], row["code"], row["refused"]) for row in rows] == [
+        ("0", "skipped", "face_blurred", "face_blurred"),
+        ("1", "skipped", "face_blurred", "face_too_small"),
+    ]
+
+
+def test_a_table_names_the_reason_of_each_refused_face() -> None:
+    told = written("table", "enroll", every_record()["enroll, all refused"]).decode()
+    assert "face_blurred" in told
+    assert "face_too_small" in told
 
 
 def test_tsv_of_a_pair_writes_true_and_false_as_json_does() -> None:
