@@ -23,7 +23,10 @@ PREFIX = "ARCFACE_"
 CONFIG_VARIABLE = "ARCFACE_CONFIG"
 
 Origin = Literal["option", "environment", "config", "built-in"]
+ListFormat = Literal["table", "json", "jsonl", "csv", "tsv"]
+RecordFormat = Literal["table", "json", "jsonl", "csv", "tsv", "parquet"]
 Format = Literal["table", "json", "jsonl", "csv", "tsv", "parquet", "npz", "npy"]
+"""What every verb writes, what those with a record for each input do, and what `embed` does."""
 Faces = Literal["largest", "center", "all", "one"]
 MetricName = Literal["cosine", "euclidean", "sqeuclidean", "angle"]
 Fusion = Literal["max", "mean"]
@@ -228,7 +231,9 @@ def _checked(name: str, value: Any, origin: Origin) -> Any:
     known = KNOWN[name]
     try:
         made = _made(value, known)
-    except (ValueError, TypeError):
+        if known.kind is Path and origin == "config" and made is not None:
+            made = made.expanduser()  # no shell has read what stands in a file
+    except (ValueError, TypeError, RuntimeError):
         made = None
     if known.kind in (int, float) and made is not None and not _within(made, known):
         made = None
@@ -249,22 +254,29 @@ def _made(value: Any, known: Setting) -> Any:
     if known.kind is int:
         number = float(value)
         return int(number) if number.is_integer() else None
-    if known.kind in (str, Path) and not isinstance(value, str | Path):
+    if known.kind in (str, Path) and (not isinstance(value, str | Path) or value == ""):
         return None
     return known.kind(value)
 
 
 def _within(number: float, known: Setting) -> bool:
-    """Whether a number keeps the limits of its setting; NaN only where there are none."""
+    """Whether a number keeps the limits of its setting; NaN and infinity only where there are none."""
     if (known.least, known.most) == (-math.inf, math.inf):
         return True
-    return (number > known.least if known.above else number >= known.least) and number <= known.most
+    return (
+        math.isfinite(number)
+        and (number > known.least if known.above else number >= known.least)
+        and number <= known.most
+    )
+
+
+_KIND = {int: "a whole number", float: "a number", bool: "true or false", Path: "a path"}
 
 
 def _wanted(known: Setting) -> str:
     if known.choices:
         return f"one of {', '.join(known.choices)}"
-    words = {int: "a whole number", float: "a number", bool: "true or false"}.get(known.kind, "text")
+    words = _KIND.get(known.kind, "text")
     if known.kind not in (int, float) or known.least == -math.inf:
         return words
     least = f"{'over' if known.above else 'at least'} {known.least:g}"

@@ -43,6 +43,29 @@ def test_a_name_that_no_model_has_is_wrong_usage(arcface: Arcface, photos: tuple
         assert "nobody" in answer.err
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("embed", "a.jpg", "-o", ""), "'--output' / '-o': an empty path"),
+        (("align", "a.jpg", "-o", ""), "'--output' / '-o': an empty path"),
+        (("enroll", "a.jpg", "-g", ""), "'--gallery' / '-g': an empty path"),
+        (("embed", "--files-from", ""), "an empty path"),
+        (("embed", "a.jpg", "-0"), "-0 says how --files-from is read"),
+        (("identify", "-0"), "-0 says how --files-from is read"),
+        (("embed", "a.jpg", "--min-face", "inf"), "--min-face: inf"),
+        (("identify", "a.jpg", "-f", "npz"), "'npz'"),
+        (("gallery", "list", "-f", "parquet"), "'parquet'"),
+        (("verify", "a.jpg", "b.jpg", "-t", "abc"), "'abc'"),
+    ],
+)
+def test_words_that_can_mean_nothing_are_told_not_ignored(
+    arcface: Arcface, photos: tuple[Path, Path], words: tuple[str, ...], said: str
+) -> None:
+    answer = arcface(*words)
+    assert (answer.status, answer.out, len(answer.said)) == (2, "", 1)
+    assert said in answer.err
+
+
 def test_pulling_offline_is_5_with_one_line(arcface: Arcface) -> None:
     answer = arcface("models", "pull", "compact", "--offline")
     assert (answer.status, answer.out, len(answer.said)) == (5, "", 1)

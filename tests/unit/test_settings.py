@@ -85,6 +85,12 @@ def test_a_threshold_and_a_distance_said_in_one_place_are_both_kept_for_the_verb
     assert (loaded.values.threshold, loaded.values.max_distance) == (0.5, 1.0)
 
 
+def test_a_tilde_in_the_config_file_is_the_home_folder_as_in_a_shell(tmp_path: Path) -> None:
+    loaded = load(tmp_path, file='gallery = "~/faces"')
+    assert loaded.values.gallery == Path.home() / "faces"
+    assert load(tmp_path, gallery=Path("~/faces")).values.gallery == Path("~/faces")
+
+
 @pytest.mark.parametrize(
     ("given", "named"),
     [
@@ -98,6 +104,11 @@ def test_a_threshold_and_a_distance_said_in_one_place_are_both_kept_for_the_verb
         ({"jobs": 0}, r"^--jobs: 0"),
         ({"file": 'metric = "percent"'}, r"^metric in the config file: 'percent'"),
         ({"file": 'faces = "some"'}, r"^faces in the config file: 'some'"),
+        ({"file": "top = true"}, r"^top in the config file: True"),
+        ({"file": 'gallery = ""'}, r"^gallery in the config file: ''"),
+        ({"file": 'gallery = "~nobody-of-that-name/g"'}, r"^gallery in the config file: '~nobody"),
+        ({"min_face": float("inf")}, r"^--min-face: inf"),
+        ({"variables": {"ARCFACE_MIN_SHARPNESS": "inf"}}, r"^ARCFACE_MIN_SHARPNESS: 'inf'"),
     ],
 )
 def test_a_value_that_cant_be_is_told_by_the_place_it_was_said(

@@ -67,6 +67,8 @@ def photos(params: dict[str, Any]) -> Iterator[Photo]:
 
     paths: Sequence[str] = params.get("paths") or ()
     files_from: Path | None = params.get("files_from")
+    if params.get("null") and files_from is None:
+        raise UsageError("-0 says how --files-from is read, so it needs one", hint="add --files-from -")
     if not paths and files_from is None:
         raise NoInputs("no photograph was named", hint="name photographs or folders, or use --files-from")
     if files_from is not None and str(files_from) == "-" and "-" in paths:

@@ -7,9 +7,26 @@ from typing import Annotated
 
 import typer
 
-from arcface_cli.settings import Faces, Format, Fusion, IndexType, MetricName, PrecisionName
+from arcface_cli.settings import (
+    Faces,
+    Format,
+    Fusion,
+    IndexType,
+    ListFormat,
+    MetricName,
+    PrecisionName,
+    RecordFormat,
+)
 
 MODEL, DECIDE, FACES, OUTPUT, RUN = "Model", "Decision", "Faces", "Output", "Run"
+
+
+def place(word: str) -> Path:
+    """A path that was typed. An empty one is a shell's unset variable, and would mean the current folder."""
+    if not word:
+        raise typer.BadParameter("an empty path was given: check the shell's variables; . is this folder")
+    return Path(word)
+
 
 Inputs = Annotated[
     list[str] | None,
@@ -20,7 +37,9 @@ Recursive = Annotated[
 ]
 FilesFrom = Annotated[
     Path | None,
-    typer.Option(help="Read names of photographs from FILE, or - for standard input.", metavar="FILE"),
+    typer.Option(
+        help="Read names of photographs from FILE, or - for standard input.", metavar="FILE", parser=place
+    ),
 ]
 Null = Annotated[
     bool, typer.Option("--null", "-0", help="Names in --files-from end with NUL, as find -print0 writes.")
@@ -28,7 +47,9 @@ Null = Annotated[
 
 Gallery = Annotated[
     Path | None,
-    typer.Option("--gallery", "-g", help="Folder of the gallery.", metavar="DIR", rich_help_panel=RUN),
+    typer.Option(
+        "--gallery", "-g", help="Folder of the gallery.", metavar="DIR", parser=place, rich_help_panel=RUN
+    ),
 ]
 Model = Annotated[
     str | None,
@@ -169,16 +190,17 @@ OutputFile = Annotated[
         "-o",
         help="Write to FILE, whole or not at all.",
         metavar="FILE",
+        parser=place,
         callback=_unless_stdout,
         rich_help_panel=OUTPUT,
     ),
 ]
-OutputFormat = Annotated[
-    Format | None,
-    typer.Option(
-        "--format", "-f", help="Default: table on a terminal, jsonl in a pipe.", rich_help_panel=OUTPUT
-    ),
-]
+_FORMAT = typer.Option(
+    "--format", "-f", help="Default: table on a terminal, jsonl in a pipe.", rich_help_panel=OUTPUT
+)
+OutputFormat = Annotated[RecordFormat | None, _FORMAT]
+FeatureFormat = Annotated[Format | None, _FORMAT]
+FormatOfList = Annotated[ListFormat | None, _FORMAT]
 AsJson = Annotated[bool, typer.Option("--json", help="The same as --format json.", rich_help_panel=OUTPUT)]
 
 Batch = Annotated[

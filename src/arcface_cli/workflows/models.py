@@ -43,6 +43,7 @@ Accept = Callable[[Licence], bool]
 OWN = Licence(
     "own", "your own file", restricted=False, notice="Imported by the user; its terms are theirs to know."
 )
+OWN_FLAGS = "--name, --colour, --mean, --scale and --in-graph"
 INSIGHTFACE_TERMS = "insightface-research"
 
 
@@ -304,15 +305,24 @@ def import_path(
 
     A catalogue file is known by its hash, whatever it is called. Another file is the user's own
     recogniser: `own` says how to feed it. Raises MissingFile, NotAFile, PermissionDenied,
-    LicenceNotAccepted, ModelUnusable, and UsageError when `own` doesn't say enough.
+    LicenceNotAccepted, ModelUnusable, and UsageError when `own` doesn't say enough, or has no say.
     """
+    said = own not in (None, OwnModel())
     if path.is_dir():
+        if said:
+            raise UsageError(f"{path} is a folder, and the flags describe one file", hint="name the file")
         yield from import_folder(store, path, accept)
         return
     sha256 = _hash_of_input(path)
     file = store.catalogue.file_with_hash(sha256)
     described_anew = own is not None and own.name is not None and file not in store.shipped.file
     if file is not None and not described_anew:
+        if said:
+            raise UsageError(
+                f"{path} is known as {store.catalogue.model_of_file(file)}, and how to feed it too",
+                hint=f"leave {OWN_FLAGS} out"
+                + ("" if file in store.shipped.file else ", or add --name NAME"),
+            )
         yield _import_known(store, path, file, accept)
     else:
         yield _import_own(store, path, sha256, OwnModel() if own is None else own, inspect, try_out)
@@ -423,7 +433,11 @@ def _written(shape: Sequence[int | str | None]) -> str:
 
 
 def _described(path: Path, own: OwnModel, dimension: int, batch: Axis) -> RecogniserEntry:
-    """The entry for what the user said. Raises UsageError naming the flags that are missing."""
+    """The entry for what the user said. Raises UsageError naming the flags that are missing or clash."""
+    if own.in_graph and (own.mean, own.scale) != (None, None):
+        raise UsageError(
+            "--in-graph leaves nothing to subtract or divide by", hint="leave it out, or --mean and --scale"
+        )
     normalised = own.in_graph or (own.mean is not None and own.scale is not None)
     if own.name is None or own.colour is None or not normalised:
         raise UsageError(

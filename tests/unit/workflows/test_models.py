@@ -277,6 +277,36 @@ def test_how_to_feed_an_own_network_is_asked_never_guessed(
         assert flag in caught.value.hint
 
 
+@pytest.mark.parametrize("own", [OwnModel(colour="bgr"), OwnModel("mine"), OwnModel(mean=0.0, scale=1.0)])
+def test_what_is_said_of_a_file_that_is_known_is_refused_not_ignored(
+    store: WeightStore, tmp_path: Path, own: OwnModel
+) -> None:
+    path = write(tmp_path, "det.onnx", BODIES["free_det"])
+    with pytest.raises(UsageError, match="is known as free_det") as caught:
+        imports(store, path, own=own)
+    assert "leave --name" in (caught.value.hint or "")
+    with pytest.raises(UsageError, match="describe one file"):
+        imports(store, tmp_path, own=own)
+    assert not store.is_installed("free_det")
+
+
+def test_an_own_network_is_described_anew_only_under_a_name(store: WeightStore, tmp_path: Path) -> None:
+    path = write(tmp_path, "net.onnx", b"own")
+    imports(store, path, own=SAID, inspect=lambda _: Facts())
+    with pytest.raises(UsageError, match="is known as mine") as caught:
+        imports(store, path, own=OwnModel(colour="bgr"), inspect=lambda _: Facts())
+    assert "add --name" in (caught.value.hint or "")
+    assert [row.model for row in imports(store, path, own=OwnModel())] == ["mine"]
+
+
+def test_pixels_are_scaled_in_the_graph_or_before_it_never_in_both(
+    store: WeightStore, tmp_path: Path
+) -> None:
+    own = OwnModel("mine", "rgb", 127.5, 127.5, in_graph=True)
+    with pytest.raises(UsageError, match="nothing to subtract"):
+        imports(store, write(tmp_path, "net.onnx", b"own"), own=own, inspect=lambda _: Facts())
+
+
 def test_a_mean_of_zero_is_a_mean(store: WeightStore, tmp_path: Path) -> None:
     path = write(tmp_path, "net.onnx", b"own")
     imports(store, path, own=OwnModel("mine", "rgb", 0.0, 1.0), inspect=lambda _: Facts())

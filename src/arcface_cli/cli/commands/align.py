@@ -12,7 +12,14 @@ from arcface_cli.cli import options
 
 def align(
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="Folder for the crops and their manifest.", metavar="DIR")
+        Path,
+        typer.Option(
+            "--output",
+            "-o",
+            help="Folder for the crops and their manifest.",
+            metavar="DIR",
+            parser=options.place,
+        ),
     ],
     paths: options.Inputs = None,
     recursive: options.Recursive = False,
@@ -20,7 +27,11 @@ def align(
     null: options.Null = False,
     sheet: Annotated[
         Path | None,
-        typer.Option(help="Also show the crops with their names on a sheet: PNG or JPEG.", metavar="FILE"),
+        typer.Option(
+            help="Also show the crops with their names on a sheet: PNG or JPEG.",
+            metavar="FILE",
+            parser=options.place,
+        ),
     ] = None,
     model: options.Model = None,
     detector: options.Detector = None,

@@ -37,7 +37,7 @@ def calibrate(
     faces: options.FaceChoice = None,
     min_face: options.MinFace = None,
     det_score: options.DetScore = None,
-    format: options.OutputFormat = None,
+    format: options.FormatOfList = None,
     json: options.AsJson = False,
     dry_run: options.DryRun = False,
     cache: Annotated[bool, typer.Option("--cache/--no-cache", help="Remember templates by content.")] = True,

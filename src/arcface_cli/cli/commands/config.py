@@ -14,7 +14,7 @@ app = typer.Typer(help="See which settings are in force, and where each comes fr
 @app.command("show")
 def show(
     origin: Annotated[bool, typer.Option("--origin", help="Also say where each value comes from.")] = False,
-    format: options.OutputFormat = None,
+    format: options.FormatOfList = None,
     json: options.AsJson = False,
 ) -> int:
     """Every setting: its value now, its variable, and its key in the config file.

@@ -12,7 +12,10 @@ from arcface_cli.cli import options
 
 def demo(
     folder: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Folder for photographs and gallery.", metavar="DIR")
+        Path | None,
+        typer.Option(
+            "--output", "-o", help="Folder for photographs and gallery.", metavar="DIR", parser=options.place
+        ),
     ] = None,
     device: options.Device = None,
     offline: options.Offline = None,

@@ -23,7 +23,7 @@ def embed(
     max_dark: options.MaxDark = None,
     max_bright: options.MaxBright = None,
     output: options.OutputFile = None,
-    format: options.OutputFormat = None,
+    format: options.FeatureFormat = None,
     json: options.AsJson = False,
     batch: options.Batch = None,
     jobs: options.Jobs = None,

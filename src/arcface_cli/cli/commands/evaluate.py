@@ -84,7 +84,7 @@ def evaluate(
     min_face: options.MinFace = None,
     det_score: options.DetScore = None,
     output: options.OutputFile = None,
-    format: options.OutputFormat = None,
+    format: options.FormatOfList = None,
     json: options.AsJson = False,
     cache: Cache = True,
     batch: options.Batch = None,

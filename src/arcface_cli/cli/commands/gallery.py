@@ -15,7 +15,7 @@ app = typer.Typer(help="See, mend, move and examine who is enrolled.", no_args_i
 @app.command("list")
 def list_subjects(
     gallery: options.Gallery = None,
-    format: options.OutputFormat = None,
+    format: options.FormatOfList = None,
     json: options.AsJson = False,
 ) -> int:
     """Everybody in the gallery, by name.
@@ -40,7 +40,7 @@ def list_subjects(
 def show_subject(
     name: Annotated[str, typer.Argument(help="The person.", metavar="NAME", show_default=False)],
     gallery: options.Gallery = None,
-    format: options.OutputFormat = None,
+    format: options.FormatOfList = None,
     json: options.AsJson = False,
 ) -> int:
     """All that is stored about a person: each template with the photograph it comes from.
@@ -62,7 +62,7 @@ def show_subject(
 @app.command("stats")
 def stats(
     gallery: options.Gallery = None,
-    format: options.OutputFormat = None,
+    format: options.FormatOfList = None,
     json: options.AsJson = False,
 ) -> int:
     """Counts, model, size on disk, and the threshold that identify goes by.
@@ -164,7 +164,7 @@ def import_gallery(
     file: Annotated[Path, typer.Argument(help="What export wrote.", show_default=False)],
     gallery: options.Gallery = None,
     keep_crops: options.KeepCrops = None,
-    format: options.OutputFormat = None,
+    format: options.FormatOfList = None,
     json: options.AsJson = False,
     quiet: options.Quiet = None,
 ) -> int:
@@ -180,7 +180,7 @@ def import_gallery(
 @app.command("check")
 def check(
     gallery: options.Gallery = None,
-    format: options.OutputFormat = None,
+    format: options.FormatOfList = None,
     json: options.AsJson = False,
     quiet: options.Quiet = None,
 ) -> int:
@@ -211,7 +211,7 @@ def audit(
     ] = None,
     gallery: options.Gallery = None,
     threshold: options.Threshold = None,
-    format: options.OutputFormat = None,
+    format: options.FormatOfList = None,
     json: options.AsJson = False,
     quiet: options.Quiet = None,
 ) -> int:
@@ -238,7 +238,7 @@ def reembed(
     device: options.Device = None,
     precision: options.Precision = None,
     flip: options.Flip = None,
-    format: options.OutputFormat = None,
+    format: options.FormatOfList = None,
     json: options.AsJson = False,
     quiet: options.Quiet = None,
 ) -> int:

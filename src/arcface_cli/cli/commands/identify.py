@@ -20,7 +20,9 @@ def identify(
     ] = False,
     draw: Annotated[
         Path | None,
-        typer.Option(help="Write each photograph with boxes and names into DIR.", metavar="DIR"),
+        typer.Option(
+            help="Write each photograph with boxes and names into DIR.", metavar="DIR", parser=options.place
+        ),
     ] = None,
     gallery: options.Gallery = None,
     threshold: options.Threshold = None,

@@ -23,7 +23,7 @@ AcceptLicense = Annotated[
 
 @app.command("list")
 def list_models(
-    format: options.OutputFormat = None,
+    format: options.FormatOfList = None,
     json: options.AsJson = False,
 ) -> int:
     """Packs, detectors and recognisers, with licence and size; the default pack is marked.
@@ -103,7 +103,7 @@ def import_file(
 
 @app.command("verify")
 def verify(
-    format: options.OutputFormat = None,
+    format: options.FormatOfList = None,
     json: options.AsJson = False,
 ) -> int:
     """Hash every installed file anew. Status 1 if one is damaged.
@@ -133,7 +133,7 @@ def verify(
 @app.command("show")
 def show(
     name: Name,
-    format: options.OutputFormat = None,
+    format: options.FormatOfList = None,
     json: options.AsJson = False,
 ) -> int:
     """Everything that is known of a model: files, licence, preprocessing, thresholds, model card.
