@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arcface_cli.errors import DegenerateLandmarks
-from arcface_cli.faces import FivePoints
 
 ALIGNMENT_VERSION = "arcface-112-similarity-1"
 """Names the template and the transform below; part of every model fingerprint."""
@@ -44,7 +43,7 @@ def similarity_to_template(points: NDArray[np.floating]) -> NDArray[np.float64]:
     points: (B, 5, 2) pixels of the upright image, in the order of `FivePoints`.
     Returns (B, 2, 3) float64, image -> crop: crop_xy = transform @ (x, y, 1). Rows of points for
     which there is no such transform (all in one spot, or not finite) come back as NaN; ask
-    `check_landmarks` before, so that they never do.
+    `refuse_landmarks` for the rows to leave out.
     """
     source = np.asarray(points, dtype=np.float64)
     if source.ndim != 3 or source.shape[1:] != (5, 2):
@@ -64,27 +63,38 @@ def similarity_to_template(points: NDArray[np.floating]) -> NDArray[np.float64]:
     return np.stack(rows, axis=-2)
 
 
-def check_landmarks(points: FivePoints, name: str) -> None:
-    """Raise `DegenerateLandmarks` naming `name` when no face can be laid on the template.
+def refuse_landmarks(
+    points: NDArray[np.floating], transforms: NDArray[np.float64], name: str
+) -> list[DegenerateLandmarks | None]:
+    """For each of (B, 5, 2) points and their similarities (B, 2, 3): why it is no face of `name`, or None.
 
     That is when the points lie in one spot, or when even the best similarity leaves them unlike a face:
     points in a mirrored or scrambled order largely cancel out, and their crop would be a shrunken smear.
     """
-    array = points.array.astype(np.float64)
-    spread = _spread(array)
-    if spread < MIN_SPREAD:
-        raise DegenerateLandmarks(f"{name}: the five landmarks lie within {spread:.2f} pixels of one another")
-    transform = similarity_to_template(array[None])[0]
+    spreads = _spread(np.asarray(points, dtype=np.float64))
     # Scale times spread is how much of the template's own spread the moved points recover: the absolute
     # value of the correlation between both sets, seen as complex numbers.
-    agreement = float(np.hypot(transform[0, 0], transform[1, 0])) * spread / _spread(ARCFACE_TEMPLATE)
+    agreements = np.hypot(transforms[:, 0, 0], transforms[:, 1, 0]) * spreads / _spread(ARCFACE_TEMPLATE)
+    return [_fault(*each, name) for each in zip(spreads.tolist(), agreements.tolist(), strict=True)]
+
+
+def _fault(spread: float, agreement: float, name: str) -> DegenerateLandmarks | None:
+    if spread < MIN_SPREAD:
+        return DegenerateLandmarks(
+            f"{name}: the five landmarks lie within {spread:.2f} pixels of one another"
+        )
     if not agreement >= MIN_AGREEMENT:
-        raise DegenerateLandmarks(f"{name}: the five landmarks don't form a face (agreement {agreement:.2f})")
+        return DegenerateLandmarks(
+            f"{name}: the five landmarks don't form a face (agreement {agreement:.2f})"
+        )
+    return None
 
 
-def _spread(points: NDArray[np.float64]) -> float:
-    """Root-mean-square distance of (5, 2) points from their mean."""
-    return float(np.sqrt(((points - points.mean(axis=0)) ** 2).sum(axis=1).mean()))
+def _spread(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Root-mean-square distance of (..., 5, 2) points from their mean: (...)."""
+    centred = points - points.mean(axis=-2, keepdims=True)
+    spread: NDArray[np.float64] = np.sqrt((centred**2).sum(axis=-1).mean(axis=-1))
+    return spread
 
 
 def alignment_error(points: NDArray[np.floating], transforms: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from arcface_cli.alignment import check_landmarks, similarity_to_template
+from arcface_cli.alignment import refuse_landmarks, similarity_to_template
 from arcface_cli.detection.detector import Detector
 from arcface_cli.detection.selection import FaceChoice, choose_faces
 from arcface_cli.errors import FaceError, InputError, NoSubject, UnreadableImage, UnusableFeature, UsageError
@@ -154,10 +154,12 @@ def work_through(photo: Photo, stages: Stages) -> Outcome[PhotoFaces]:
         return Skipped(reason)
     except (InputError, UsageError) as error:
         return Failed(error)
-    except MemoryError:
-        return Failed(
-            UnreadableImage(f"{photo.display}: not enough memory to work on it", hint="use a smaller copy")
+    except MemoryError as error:
+        short = UnreadableImage(
+            f"{photo.display}: not enough memory to work on it", hint="use a smaller copy"
         )
+        short.__cause__ = error  # not the photograph's fault: nobody may hold it against it later
+        return Failed(short)
 
 
 def _outcome_of(photo: Photo, stages: Stages) -> Outcome[PhotoFaces]:
@@ -204,10 +206,8 @@ def _good_faces(
     size = (image.shape[1], image.shape[0])
     counted, small = stages.gates.detections(found, name)
     if small and not counted:
-        return _GoodFaces((), _cut(image, ()), (), small)
-    chosen = choose_faces(counted, stages.choice, size, name)
-    faces, odd = _alignable(chosen, name)
-    aligned = _cut(image, faces)
+        return _GoodFaces((), _cut(image, (), name)[1], (), small)
+    faces, aligned, odd = _cut(image, choose_faces(counted, stages.choice, size, name), name)
     qualities = measure(aligned, faces, size)
     reasons = [stages.gates.refuse(quality, name) for quality in qualities]
     poor = tuple(
@@ -224,25 +224,20 @@ def _good_faces(
     )
 
 
-def _cut(image: NDArray[np.uint8], faces: tuple[DetectedFace, ...]) -> AlignedFaces:
+def _cut(
+    image: NDArray[np.uint8], faces: tuple[DetectedFace, ...], name: str
+) -> tuple[tuple[DetectedFace, ...], AlignedFaces, tuple[RefusedFace, ...]]:
+    """The faces whose landmarks span a face, their crops, and the other faces."""
     points = np.array([face.points.array for face in faces], np.float32).reshape(-1, 5, 2)
     transforms = similarity_to_template(points)
-    return AlignedFaces(warp(image, transforms), transforms)
-
-
-def _alignable(
-    faces: tuple[DetectedFace, ...], name: str
-) -> tuple[tuple[DetectedFace, ...], tuple[RefusedFace, ...]]:
-    """The faces whose landmarks span a face, and the others."""
-    kept, refused = [], []
-    for face in faces:
-        try:
-            check_landmarks(face.points, name)
-        except FaceError as reason:
-            refused.append(RefusedFace(face, reason))
-        else:
-            kept.append(face)
-    return tuple(kept), tuple(refused)
+    reasons = refuse_landmarks(points, transforms, name)
+    odd = tuple(
+        RefusedFace(face, reason) for face, reason in zip(faces, reasons, strict=True) if reason is not None
+    )
+    if odd:
+        kept = [row for row, reason in enumerate(reasons) if reason is None]
+        faces, transforms = tuple(faces[row] for row in kept), transforms[kept]
+    return faces, AlignedFaces(warp(image, transforms), transforms), odd
 
 
 def _finished(under_way: deque[tuple[Photo, Future[Outcome[PhotoFaces]]]]) -> PhotoOutcome:

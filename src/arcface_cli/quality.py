@@ -28,6 +28,9 @@ TOP, BOTTOM, LEFT, RIGHT = 32, 104, 24, 88
 DARK_BELOW, BRIGHT_ABOVE = 20, 250
 """Luma (0 to 255) under which a pixel holds no shape any more, and over which it is burnt out."""
 
+_CORNERS = np.array([[x, y] for x in (LEFT - 1, RIGHT) for y in (TOP - 1, BOTTOM)])
+"""(4, 2) crop pixels: of the measured part and its neighbours."""
+
 HEAD_MODEL: NDArray[np.float64] = np.array(
     [[-0.47, 0.0, 0.0], [0.47, 0.0, 0.0], [0.0, 0.545, 0.51], [-0.40, 1.0, -0.11], [0.40, 1.0, -0.11]]
 )
@@ -81,10 +84,10 @@ def head_pose(points: NDArray[np.floating]) -> NDArray[np.float64]:
     affine = np.swapaxes(centred, 1, 2) @ _OBJECT_MATRIX.T
     left, _, right = np.linalg.svd(affine, full_matrices=False)
     rows = left @ right
-    depth = np.cross(rows[:, 0], rows[:, 1])
-    yaw = np.arctan2(-depth[:, 0], depth[:, 2])
-    pitch = np.arcsin(np.clip(depth[:, 1], -1.0, 1.0))
-    roll = np.arctan2(-rows[:, 0, 1], rows[:, 1, 1])
+    (ax, ay, az), (bx, by, bz) = rows[:, 0].T, rows[:, 1].T
+    yaw = np.arctan2(az * by - ay * bz, ax * by - ay * bx)  # the third row of a rotation is a x b
+    pitch = np.arcsin(np.clip(az * bx - ax * bz, -1.0, 1.0))
+    roll = np.arctan2(-ay, by)
     angles: NDArray[np.float64] = np.degrees(np.stack([yaw, pitch, roll], axis=1))
     return angles
 
@@ -181,24 +184,24 @@ def _surface(
     return float(laplacian.var()), dark, np.count_nonzero(inner > BRIGHT_ABOVE) / count
 
 
-def _luma(bgr: NDArray[np.uint8]) -> NDArray[np.int32]:
+def _luma(bgr: NDArray[np.uint8]) -> NDArray[np.int16]:
     """ITU-R BT.601 luma in whole numbers, 0 to 255."""
-    blue, green, red = (bgr[..., channel].astype(np.int32) for channel in range(3))
-    luma: NDArray[np.int32] = (29 * blue + 150 * green + 77 * red + 128) >> 8
-    return luma
+    blue, green, red = (bgr[..., channel].astype(np.uint16) for channel in range(3))
+    return ((29 * blue + 150 * green + 77 * red + 128) >> 8).astype(np.int16)  # the sum is at most 65,408
 
 
 def _inside(transform: NDArray[np.float64], picture: tuple[int, int]) -> NDArray[np.bool_] | None:
     """Which measured pixels, with all four neighbours, lie in the picture; None: every one does."""
     inverse = np.linalg.inv(transform[:, :2])
     start = -inverse @ transform[:, 2]
+    limits = np.array(picture) - 1
+    corners = _CORNERS @ inverse.T + start
+    if (corners >= 0).all() and (corners <= limits).all():
+        return None  # the part is a rectangle before it is turned: so all of it lies in the picture
     rows, columns = np.arange(TOP - 1, BOTTOM + 1), np.arange(LEFT - 1, RIGHT + 1)
     x = start[0] + inverse[0, 0] * columns + inverse[0, 1] * rows[:, None]
     y = start[1] + inverse[1, 0] * columns + inverse[1, 1] * rows[:, None]
-    width, height = picture
-    within: NDArray[np.bool_] = (x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)
-    if within.all():
-        return None
+    within: NDArray[np.bool_] = (x >= 0) & (x <= limits[0]) & (y >= 0) & (y <= limits[1])
     neighbours = within[:-2, 1:-1] & within[2:, 1:-1] & within[1:-1, :-2] & within[1:-1, 2:]
     return within[1:-1, 1:-1] & neighbours
 

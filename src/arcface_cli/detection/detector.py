@@ -3,8 +3,9 @@
 A detector trained on 640-pixel canvases sees faces of some 12 to 300 canvas pixels. So
 
 * the *standard* canvas (640) finds nearly everything;
-* a *scout* canvas (160, a sixteenth of the work) tells whether a face fills the frame. If it saw one
-  that the standard canvas missed, the *near* canvas (320) gives its box and landmarks;
+* a *scout* canvas (160, a sixteenth of the work) tells whether a face fills the frame, unless the standard
+  canvas shows a large face already. If it saw one that the standard canvas missed, the *near* canvas (320)
+  gives its box and landmarks;
 * the *far* canvas serves pictures so large that a usable face shrinks below what 640 shows.
 
 The figures behind the choice are in docs/design.md.
@@ -112,8 +113,14 @@ class NetworkDetector:
         return found.where_finite().divided_by(scale_x, scale_y)
 
     def _large(self, image: NDArray[np.uint8], standard: FaceCandidates) -> FaceCandidates:
-        """Faces that fill the frame and that the standard canvas missed."""
+        """Faces that fill the frame and that the standard canvas missed.
+
+        A large face that the standard canvas is sure of (halfway between the least score and 1) says that
+        it isn't blind here: on no photograph measured did the scout then have news.
+        """
         least = FILLS_FRAME * max(image.shape[:2])
+        if (standard.between(least, np.inf).scores >= (1.0 + self._min_score) / 2).any():
+            return concatenate([])
         scouted = self.candidates(image, SCOUT).between(least, np.inf)
         missed = overlaps(scouted.boxes, standard.boxes).max(axis=1, initial=0.0) < SAME_FACE
         if not missed.any():

@@ -26,6 +26,8 @@ def decode(
     for level, stride in enumerate(STRIDES):
         scores = outputs[level].reshape(-1)
         kept = np.flatnonzero(scores >= min_score)
+        if not kept.size:
+            continue
         rows, columns = np.divmod(kept // ANCHORS_PER_CELL, width // stride)
         centers = np.stack([columns, rows], axis=1).astype(np.float32) * stride
         sides = outputs[level + 3].reshape(-1, 4)[kept] * stride

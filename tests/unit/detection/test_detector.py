@@ -79,6 +79,12 @@ def test_a_face_that_fills_the_frame_is_found_on_the_near_canvas() -> None:
 def test_a_large_face_that_the_standard_canvas_saw_is_not_looked_for_again() -> None:
     scene = Scene((640, 640), [(200, 200, 280, 0.9)], (12, 300))
     assert scene.found() == [(200, 200, 280)]
+    assert scene.sides == [STANDARD]
+
+
+def test_a_large_face_that_the_standard_canvas_doubts_is_asked_about() -> None:
+    scene = Scene((640, 640), [(200, 200, 280, 0.7)], (12, 300))
+    assert scene.found() == [(200, 200, 280)]
     assert scene.sides == [STANDARD, SCOUT]
 
 
