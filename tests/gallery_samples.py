@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arcface_cli.faces import BoundingBox, DetectedFace, FivePoints, ModelFingerprint, TemplateBatch
-from arcface_cli.gallery.entries import NewTemplate, Snapshot
+from arcface_cli.gallery.entries import NewTemplate, Refusal, Snapshot
 from arcface_cli.gallery.vectors import StoredVectors
 
 DIMENSION = 32
@@ -51,6 +51,18 @@ def entry(
         image_height=480,
         crop=crop,
     )
+
+
+def refusal(
+    subject: str = "ada",
+    content: str = "landscape",
+    *,
+    source_path: bytes = b"people/ada/landscape.jpg",
+    reason: str = "no_face",
+    decided_by: str = "ef" * 32,
+) -> Refusal:
+    digest = hashlib.sha256(content.encode()).hexdigest()
+    return Refusal(subject, source_path, digest, reason, decided_by)
 
 
 def batch(features: NDArray[np.float32]) -> TemplateBatch:

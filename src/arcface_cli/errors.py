@@ -11,7 +11,8 @@ for the whole class.
     ├── InputError                       3  one photograph could not be used
     │   ├── UnreadableImage, UnsupportedFormat, ImageTooLarge, ImageTooSmall, EmptyFile,
     │   │   PermissionDenied
-    │   ├── DuplicatePhoto, EnrolledAsAnother, UnsafePickle, NotEmbedded, UnreadableFeatures
+    │   ├── DuplicatePhoto, EnrolledAsAnother, RefusedBefore, UnsafePickle, NotEmbedded,
+    │   │   UnreadableFeatures
     │   └── FaceError                    4  a photograph without the face that was needed
     │       ├── NoFace, SeveralFaces, FaceTooSmall, DetectionScoreLow, FaceBlurred, FaceTurned,
     │       │   FaceUnderexposed, FaceOverexposed, DegenerateLandmarks, UnusableFeature
@@ -141,6 +142,13 @@ class DuplicatePhoto(InputError):
 
 class EnrolledAsAnother(InputError):
     code = "enrolled_as_another"
+
+
+class RefusedBefore(InputError):
+    """A photograph that an earlier synchronisation refused, and nothing that decided so has changed."""
+
+    code = "refused_before"
+    default_hint = "--retry-refused looks at it again"
 
 
 class UnsafePickle(InputError):

@@ -8,7 +8,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from command_line import Arcface
+from command_line import Answer, Arcface
 
 pytestmark = [pytest.mark.real, pytest.mark.usefixtures("weights")]
 
@@ -75,8 +75,78 @@ def test_a_folder_that_cannot_be_read_whole_prunes_nothing(arcface: Arcface, peo
     assert subjects(arcface) == {"Ada": 2, "Bob": 1}
 
 
+@pytest.fixture
+def with_refused(people: Path, album: Path) -> Path:
+    """Also a landscape, a group, a truncated photograph, and one of Ada's under Bob's name."""
+    shutil.copyfile(album / "coffee.png", people / "Ada" / "landscape.png")
+    shutil.copyfile(album / "eight.jpg", people / "Bob" / "party.jpg")
+    (people / "Bob" / "truncated.jpg").write_bytes((album / "bob.jpg").read_bytes()[:2000])
+    shutil.copyfile(album / "ada.jpg", people / "Bob" / "not bob.jpg")
+    return people
+
+
+REFUSED = ["enrolled_as_another", "no_face", "several_faces", "unreadable_image"]
+
+
+def codes(answer: Answer) -> list[str]:
+    errors = [record["error"]["code"] for record in answer.records if "error" in record]
+    return sorted(code for code in errors if code != "duplicate")
+
+
+def test_a_second_sync_does_not_look_at_refused_photographs_again(
+    arcface: Arcface, with_refused: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert codes(arcface("enroll", with_refused, "--sync")) == REFUSED
+    assert actions(arcface, with_refused) == []
+    monkeypatch.setattr("arcface_cli.cli.build.workshop", None)  # no network is loaded
+    again = arcface("enroll", with_refused, "--sync")
+    assert (again.status, codes(again)) == (3, ["refused_before"] * 4)
+    assert again.said == ["arcface: sync: 3 unchanged, 4 refused before"]
+    assert json.loads(arcface("gallery", "stats", "--json").out)["refusals"] == 4
+
+
+def test_a_refused_photograph_is_tried_again_when_what_decided_changes(
+    arcface: Arcface, with_refused: Path, album: Path
+) -> None:
+    arcface("enroll", with_refused, "--sync")
+    assert len(actions(arcface, with_refused, "--max-yaw", "50")) == 4
+    assert len(actions(arcface, with_refused, "--faces", "largest")) == 4
+    assert len(actions(arcface, with_refused, "--retry-refused")) == 4
+    shutil.copyfile(album / "ada2.jpg", with_refused / "Ada" / "landscape.png")
+    (with_refused / "Bob" / "truncated.jpg").write_bytes((album / "bob.jpg").read_bytes())
+    assert actions(arcface, with_refused) == []  # both are copies of enrolled ones now
+    arcface("enroll", with_refused, "--sync")
+    assert json.loads(arcface("gallery", "stats", "--json").out)["refusals"] == 2
+
+
+def test_what_is_remembered_of_somebody_is_shown_and_removed(
+    arcface: Arcface, with_refused: Path, own_place: Path
+) -> None:
+    arcface("enroll", with_refused, "--sync")
+    shown = arcface("gallery", "show", "Bob").records
+    assert [(row["template"] is None, row["refused"]) for row in shown] == [
+        (False, None), (True, "enrolled_as_another"), (True, "several_faces"), (True, "unreadable_image"),
+    ]  # fmt: skip
+    arcface("gallery", "export", own_place / "faces")
+    assert (
+        arcface("gallery", "import", own_place / "faces", "-g", own_place / "other").records[0]["refusals"]
+        == 4
+    )
+    gone = arcface("gallery", "remove", "Bob", "--verify")
+    assert (gone.status, "1 templates and 3 refused photographs were removed" in gone.err) == (0, True)
+    assert arcface("gallery", "show", "Bob").status == 6
+    assert json.loads(arcface("gallery", "stats", "--json").out)["refusals"] == 1
+
+
 @pytest.mark.parametrize(
-    "words", [("--sync",), ("--prune", "."), ("--sync", "--name", "x", "."), ("--sync", "no-such-folder")]
+    "words",
+    [
+        ("--sync",),
+        ("--prune", "."),
+        ("--retry-refused", "."),
+        ("--sync", "--name", "x", "."),
+        ("--sync", "no-such-folder"),
+    ],
 )
 def test_a_sync_that_makes_no_sense_is_2(arcface: Arcface, words: tuple[str, ...]) -> None:
     answer = arcface("enroll", *words)

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from arcface_cli.errors import ArcfaceError
+from arcface_cli.errors import ArcfaceError, GalleryDamaged
 from arcface_cli.gallery import check, checksums, database, places
 from arcface_cli.gallery.check import Finding
 from arcface_cli.gallery.store import FILE_NAME, Gallery
-from gallery_samples import FINGERPRINT, entry
+from gallery_samples import FINGERPRINT, entry, refusal
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(200))
 
@@ -29,6 +29,7 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
             gallery.add([entry(name, f"{name}-{i}", crop=PNG + name.encode()) for i in range(20)])
         gallery.remove_templates([5, 6])
         gallery.rename("bob", "Bob")
+        gallery.remember_refusals([refusal()])
         gallery.snapshot(cached_from=0)
     return folder
 
@@ -86,6 +87,10 @@ FLIPPED = "CAST(substr({0}, 1, 40) || x'ff' || substr({0}, 42) AS BLOB)"
         ("DELETE FROM templates WHERE subject_id = 1", "subject", "ada"),
         ("DELETE FROM subjects WHERE id = 1", "reference", "templates"),
         ("DELETE FROM changes WHERE generation = 2", "history", "changes"),
+        ("UPDATE refusals SET reason = 'no_fate'", "refusal", "landscape"),
+        ("UPDATE refusals SET subject = 'eve'", "refusal", "landscape"),
+        ("UPDATE refusals SET source_path = x'41'", "refusal", "A"),
+        ("UPDATE refusals SET checksum = 'none'", "refusal", "landscape"),
         ("UPDATE sqlite_sequence SET seq = 3 WHERE name = 'templates'", "history", "templates"),
     ],
 )
@@ -179,3 +184,14 @@ def test_without_a_list_of_mounts_nothing_is_claimed(tmp_path: Path) -> None:
 def test_the_checksum_of_a_row_covers_its_number() -> None:
     make: Callable[[int], int] = lambda number: checksums.of_blob(number, b"same")  # noqa: E731
     assert make(1) != make(2)
+
+
+def test_a_broken_refusal_is_forgotten_as_check_says(folder: Path) -> None:
+    sql(folder, "UPDATE refusals SET decided_by = replace(decided_by, 'e', 'f')")
+    with Gallery.open(folder) as gallery, pytest.raises(GalleryDamaged) as caught:
+        gallery.refusals_of("ada")
+    assert "compact" in str(caught.value.hint)
+    with Gallery.open(folder, writable=True) as gallery:
+        gallery.compact()
+        assert gallery.refusals() == []
+    assert findings(folder) == []

@@ -123,7 +123,7 @@ def test_a_damaged_file_is_named_with_a_way_out(directory: Path, name: str) -> N
 def test_a_newer_format_asks_for_a_newer_program(directory: Path) -> None:
     sql(directory, f"PRAGMA user_version = {schema.FORMAT_VERSION + 1}")
     for writable in (False, True):
-        with pytest.raises(GalleryNewer, match="has gallery format 3; this arcface reads up to 2"):
+        with pytest.raises(GalleryNewer, match="has gallery format 4; this arcface reads up to 3"):
             Gallery.open(directory, writable=writable)
 
 

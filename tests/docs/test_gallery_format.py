@@ -13,10 +13,10 @@ import pytest
 
 from arcface_cli.gallery import schema
 from arcface_cli.gallery.store import FILE_NAME, Gallery
-from gallery_samples import DIMENSION, FINGERPRINT, entry
+from gallery_samples import DIMENSION, FINGERPRINT, entry, refusal
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "gallery-format.md").read_text("utf-8")
-FEATURES, MODEL, PERSON = re.findall(r"```sql\n(.*?)```", PAGE, re.DOTALL)
+FEATURES, MODEL, PERSON, REFUSED = re.findall(r"```sql\n(.*?)```", PAGE, re.DOTALL)
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +27,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             [entry(name, f"{name}{i}", crop=b"\x89PNG made up") for name in ("ada", "eve") for i in range(3)]
         )
         gallery.remove_templates([2])
+        gallery.remember_refusals([refusal("ada"), refusal("eve", source_path=b"people/eve/landscape.jpg")])
     return folder
 
 
@@ -64,6 +65,9 @@ def test_the_pages_sql_tells_all_about_a_person(connection: sqlite3.Connection) 
     rows = cursor.fetchall()
     assert len(rows) == 2
     assert {row[names.index("png")] for row in rows} == {b"\x89PNG made up"}
+    assert [row[:4] for row in connection.execute(REFUSED)] == [
+        (b"people/ada/landscape.jpg", refusal().content_sha256, "ada", "no_face")
+    ]
 
 
 def test_the_pages_checksums_are_those_in_the_file(connection: sqlite3.Connection) -> None:
@@ -83,6 +87,8 @@ def test_the_pages_checksums_are_those_in_the_file(connection: sqlite3.Connectio
         data = struct.pack("<5q5d", *numbers) + landmarks
         data += b"".join(word.encode() + b"\0" for word in words) + path
         assert zlib.crc32(data) == checksum
+    for path, *words, checksum in connection.execute("SELECT * FROM refusals"):
+        assert zlib.crc32(b"".join(word.encode() + b"\0" for word in words) + path) == checksum
     meta = dict(connection.execute("SELECT key, value FROM meta").fetchall())
     checksum = meta.pop("checksum")
     text = "".join(f"{key}\0{meta[key]}\n" for key in sorted(meta))

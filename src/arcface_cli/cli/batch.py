@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from arcface_cli.cli.console import data_stream, is_terminal, say, say_error, wants_color
 from arcface_cli.cli.tally import Tally
-from arcface_cli.errors import DuplicatePhoto, UsageError
+from arcface_cli.errors import DuplicatePhoto, RefusedBefore, UsageError
 from arcface_cli.faces import Done, Failed, Outcome, Skipped
 from arcface_cli.inputs.photo import Photo
 from arcface_cli.output.files import output_file, telling_output
@@ -137,8 +137,8 @@ class Batch:
                 self.tally.add_skipped(reason, named=photo.named)
             case Failed(reason):
                 self.tally.add_failed(reason, named=photo.named)
-        # What is enrolled already needs nobody's attention: the summary counts it.
-        if not (self.settings.quiet or isinstance(reason, DuplicatePhoto)):
+        # What is enrolled or was refused already needs nobody's attention again: the summary counts it.
+        if not (self.settings.quiet or isinstance(reason, DuplicatePhoto | RefusedBefore)):
             say_error(reason)
 
     def _progress(self, sink: Sink) -> contextlib.AbstractContextManager[Callable[[Tally], None]]:

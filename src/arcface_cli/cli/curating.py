@@ -11,15 +11,28 @@ from typing import Any
 from arcface_cli.cli.build import settings_from
 from arcface_cli.cli.console import say
 from arcface_cli.cli.listing import show_facts, show_rows
-from arcface_cli.errors import ArcfaceError, GalleryDamaged, GalleryMissing, UsageError
+from arcface_cli.errors import ArcfaceError, GalleryDamaged, GalleryMissing, SubjectMissing, UsageError
 from arcface_cli.gallery import check, proof, writer_note
+from arcface_cli.gallery.entries import Refusal, StoredTemplate
 from arcface_cli.gallery.store import FILE_NAME, Gallery
 from arcface_cli.inputs.names import printable
+from arcface_cli.output.provenance import refusal_row, template_row
 from arcface_cli.settings import Settings
 from arcface_cli.workflows.transfer import transfer
 
 FOUND = 1
 """Exit status of `check`, `audit` and `remove --verify` when they find something."""
+
+
+def show(params: dict[str, Any], name: str) -> int:
+    """All that is stored about a person: templates, and photographs that are remembered as unusable."""
+    settings = settings_from(params).values
+    with Gallery.open(settings.gallery) as gallery:
+        templates, refusals = stored_about(gallery, name)
+        rows = [*map(template_row, templates), *map(refusal_row, refusals)]
+    shown = ["template", "source", "detection_score", "detector", "crop", "created"]
+    show_rows(rows, settings, [*shown, "refused"] if refusals else shown)
+    return 0
 
 
 def rename(params: dict[str, Any], old: str, new: str) -> int:
@@ -46,20 +59,38 @@ def remove(params: dict[str, Any], names: Sequence[str], template_ids: Sequence[
     if not names and not template_ids:
         raise UsageError("nobody was named", hint="arcface gallery remove NAME, or --template N")
     with Gallery.open(settings.gallery, writable=True) as gallery:
-        ids = [each.template_id for name in names for each in gallery.templates_of(name)]
-        ids += [gallery.template(number).template_id for number in template_ids]
-        ids = list(dict.fromkeys(ids))
+        ids, refused = _to_remove(gallery, names, template_ids)
         whom = ", ".join([*names, *(f"template {number}" for number in template_ids)])
+        what = f"{len(ids)} templates" + (f" and {refused} refused photographs" if refused else "")
         if params["dry_run"]:
-            say(f"{len(ids)} templates would be removed: {whom}")
+            say(f"{what} would be removed: {whom}")
             return 0
-        if not params["yes"] and not confirmed(f"remove {len(ids)} templates ({whom})?"):
+        if not params["yes"] and not confirmed(f"remove {what} ({whom})?"):
             say("nothing was removed")
             return 0
-        needles = gallery.needles_of(ids) if params["verify"] else []
-        gallery.remove_templates(ids)
-        _told(settings, f"{len(ids)} templates were removed: {whom}")
+        needles = gallery.needles_of(ids, names) if params["verify"] else []
+        gallery.remove_templates(ids, forgetting=names)
+        _told(settings, f"{what} were removed: {whom}")
         return prove_gone(gallery, needles) if params["verify"] else 0
+
+
+def _to_remove(gallery: Gallery, names: Sequence[str], template_ids: Sequence[int]) -> tuple[list[int], int]:
+    """Numbers of the templates that go, and how many refused photographs are forgotten with their person."""
+    stored = [stored_about(gallery, name) for name in dict.fromkeys(names)]
+    ids = [template.template_id for templates, _ in stored for template in templates]
+    ids += [gallery.template(number).template_id for number in template_ids]
+    return list(dict.fromkeys(ids)), sum(len(refusals) for _, refusals in stored)
+
+
+def stored_about(gallery: Gallery, name: str) -> tuple[list[StoredTemplate], list[Refusal]]:
+    """All that is stored about a person. Raises SubjectMissing for one of whom nothing is."""
+    refusals = gallery.refusals_of(name)
+    try:
+        return gallery.templates_of(name), refusals
+    except SubjectMissing:
+        if not refusals:
+            raise
+        return [], refusals
 
 
 def confirmed(question: str) -> bool:
@@ -116,7 +147,10 @@ def import_(params: dict[str, Any], source: Path) -> int:
             keep_crops=keep,
         ) as gallery:
             counts = transfer(exported.entries(), gallery.add)
-    show_facts({"file": printable(str(source)), **counts}, settings)
+            known = {refusal.source_path for refusal in gallery.refusals()}
+            refused = [each for each in exported.refusals() if each.source_path not in known]
+            gallery.remember_refusals(refused)
+    show_facts({"file": printable(str(source)), **counts, "refusals": len(refused)}, settings)
     return 3 if counts["enrolled_as_another"] else 0
 
 

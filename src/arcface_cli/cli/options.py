@@ -139,6 +139,10 @@ Sync = Annotated[
 Prune = Annotated[
     bool, typer.Option("--prune", help="With --sync: remove templates whose photograph is gone.")
 ]
+RetryRefused = Annotated[
+    bool,
+    typer.Option("--retry-refused", help="With --sync: look again at what an earlier one refused."),
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask for confirmation.", rich_help_panel=RUN)]
 
 FaceChoice = Annotated[

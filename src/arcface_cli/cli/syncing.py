@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from arcface_cli import __version__
 from arcface_cli.cli import build
 from arcface_cli.cli.batch import Batch, Target, open_sink
 from arcface_cli.cli.console import say
-from arcface_cli.cli.galleries import mention_network
+from arcface_cli.cli.galleries import mention_network, mention_other_detector
 from arcface_cli.cli.listing import show_rows
 from arcface_cli.errors import GalleryMissing, UsageError
 from arcface_cli.gallery.store import Gallery
@@ -22,6 +25,9 @@ from arcface_cli.output.records import Run
 from arcface_cli.pipeline import PhotoOutcome
 from arcface_cli.settings import Settings
 from arcface_cli.workflows.sync import Action, Keeping, NobodyKnown, Plan, Step, carry_out, compare
+
+if TYPE_CHECKING:
+    from arcface_cli.weights.store import ResolvedModel
 
 
 def sync_photographs(params: dict[str, Any]) -> int:
@@ -40,7 +46,8 @@ def sync_photographs(params: dict[str, Any]) -> int:
 def folders_of(params: dict[str, Any]) -> list[Path]:
     """The folders to synchronise with. Raises UsageError for what can't be compared as a whole."""
     if not params["sync"]:
-        raise UsageError("--prune goes with --sync", hint="add --sync")
+        flag = "--prune" if params["prune"] else "--retry-refused"
+        raise UsageError(f"{flag} goes with --sync", hint="add --sync")
     if params["name"] is not None or params["manifest"] is not None or params["from_embeddings"] is not None:
         raise UsageError(
             "--sync compares folders of people, so it goes with PATH alone", hint="name a folder"
@@ -56,17 +63,29 @@ def folders_of(params: dict[str, Any]) -> list[Path]:
 
 def planned(settings: Settings, params: dict[str, Any], folders: Sequence[Path]) -> Plan:
     """What there is to do. Raises GalleryModelMismatch before any photograph is read."""
-    fingerprint = build.fingerprint_of(
-        build.store(settings).resolve(settings.model, settings.detector), settings
-    )
+    model = build.store(settings).resolve(settings.model, settings.detector)
+    judges = None if params["retry_refused"] else decided_by(model, settings)
     photos = build.people(params)
     try:
         with Gallery.open(settings.gallery) as gallery:
-            gallery.require(fingerprint)
+            gallery.require(build.fingerprint_of(model, settings))
             gallery.require_crops(settings.keep_crops)
-            return compare(photos, folders, gallery)
+            return compare(photos, folders, gallery, judges)
     except GalleryMissing:
         return compare(photos, folders, NobodyKnown())
+
+
+def decided_by(model: ResolvedModel, settings: Settings) -> str:
+    """SHA-256 of all that decides whether a photograph can be enrolled; another one deserves another look."""
+    judges = {
+        "arcface": __version__,
+        "detector": [model.detector.entry.name, model.detector.sha256],
+        "recogniser": build.fingerprint_of(model, settings).canonical,
+        "precision": settings.precision,
+        "faces": "one" if settings.faces is None else settings.faces,
+        "gates": asdict(build.quality_gates(settings, enrolling=True)),
+    }
+    return hashlib.sha256(json.dumps(judges, sort_keys=True).encode()).hexdigest()
 
 
 def carried_out(plan: Plan, settings: Settings, params: dict[str, Any]) -> int:
@@ -91,11 +110,17 @@ def carried_out(plan: Plan, settings: Settings, params: dict[str, Any]) -> int:
         ) as gallery,
         closing(
             carry_out(
-                plan, results, gallery, Keeping(run.detector, gallery.keeps_crops), prune=params["prune"]
+                plan,
+                results,
+                gallery,
+                Keeping(run.detector, gallery.keeps_crops, decided_by(model, settings)),
+                prune=params["prune"],
             )
         ) as outcomes,
     ):
         mention_network(settings)
+        if plan.to_embed:
+            mention_other_detector(gallery.detector, run.detector, settings)
         work.run(sink, outcomes, lambda *result: records.enrolled(run, *result))
     if not settings.quiet:
         say(summary(plan, prune=params["prune"], done=True))
@@ -116,9 +141,13 @@ def summary(plan: Plan, *, prune: bool, done: bool) -> str:
     return f"{line}; --prune removes the templates of vanished photographs"
 
 
+IDLE = (Action.UNCHANGED, Action.REFUSED)
+"""Photographs with nothing to do about them."""
+
+
 def plan_rows(plan: Plan, *, prune: bool) -> list[dict[str, Any]]:
-    """What a synchronisation would change, in the order of the photographs; unchanged ones are left out."""
-    rows = [_step_row(step) for step in plan.steps if step.action is not Action.UNCHANGED]
+    """What a synchronisation would change, in the order of the photographs; the others are left out."""
+    rows = [_step_row(step) for step in plan.steps if step.action not in IDLE]
     gone = "removed" if prune and plan.is_whole else Action.VANISHED.value
     rows += [
         {"action": gone, "subject": each.subject, "photo": _shown(each.source_path), "was": None}

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from arcface_cli.errors import GalleryDamaged
-from arcface_cli.gallery import checksums, database, places, reading, snapshots
+from arcface_cli.gallery import checksums, database, places, reading, refusals, snapshots
 from arcface_cli.gallery.cache import FOLDER
 from arcface_cli.gallery.entries import has_unit_length
 from arcface_cli.gallery.vectors import VectorType
@@ -66,6 +66,7 @@ def findings(moment: snapshots.Moment) -> Iterator[Finding]:
     yield from _templates(moment.connection, moment.path)
     yield from _features(moment)
     yield from _crops(moment.connection)
+    yield from _refusals(moment.connection)
     yield from _history(moment.connection)
     yield from _caches(moment)
 
@@ -156,6 +157,12 @@ def _crops(connection: sqlite3.Connection) -> Iterator[Finding]:
                 _remove(template_id),
                 template_id,
             )
+
+
+def _refusals(connection: sqlite3.Connection) -> Iterator[Finding]:
+    for path in refusals.broken(connection):
+        shown = os.fsdecode(path) if isinstance(path, bytes) else path
+        yield Finding("refusal", f"refusal of {shown!a}", "it differs from its checksum", refusals.MEND)
 
 
 def _history(connection: sqlite3.Connection) -> Iterator[Finding]:

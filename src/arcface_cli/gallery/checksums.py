@@ -45,6 +45,14 @@ def of_template(
     return zlib.crc32(b"".join((head, landmarks, "\0".join((*words, "")).encode(), source_path)))
 
 
+def of_refusal(words: tuple[str, str, str, str, str], source_path: bytes) -> int:
+    """Of a refusal: the words, each with a zero byte behind it, then the path, which is the row's name.
+
+    words: content_sha256, subject, reason, decided_by, created.
+    """
+    return zlib.crc32("\0".join((*words, "")).encode() + source_path)
+
+
 def of_meta(values: Mapping[str, str]) -> str:
     """Of all rows of meta but its own: key, zero byte, value, newline, by ascending key. 8 hex digits."""
     text = "".join(f"{key}\0{values[key]}\n" for key in sorted(values) if key != META_KEY)

@@ -145,6 +145,11 @@ def _brought_up_to_date(
     """An older file in today's format: a writer changes it for good, a reader only its own copy in memory."""
     target = connection
     if not writable:
+        connection.execute("PRAGMA query_only = OFF")
+        lent = migrations.lend(connection, version)
+        connection.execute("PRAGMA query_only = ON")
+        if lent:
+            return connection
         target = sqlite3.connect(":memory:", isolation_level=None)
         connection.backup(target)
     target.execute("PRAGMA foreign_keys = OFF")
@@ -280,7 +285,7 @@ def foreign_objects(connection: sqlite3.Connection, version: int) -> list[tuple[
     rows = connection.execute(
         "SELECT type, name FROM sqlite_master WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
     )
-    ours = migrations.FORMAT_1_OBJECTS if version == 1 else schema.OBJECTS
+    ours = migrations.OBJECTS.get(version, schema.OBJECTS)
     return sorted(ours.symmetric_difference(rows.fetchall()))
 
 

@@ -146,6 +146,28 @@ class Enrolled:
 
 
 @dataclass(frozen=True, slots=True)
+class Refusal:
+    """A photograph that `sync` could not use, so that it need not look at it again.
+
+    subject: whose folder it lies in.  reason: the error's code.  decided_by: SHA-256 of all that took part
+    in the decision, 64 hexadecimal digits.  created: ISO 8601, UTC; empty until it is stored.
+    """
+
+    subject: str
+    source_path: bytes
+    content_sha256: str
+    reason: str
+    decided_by: str
+    created: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "subject", subject_name(self.subject))
+        for digest in (self.content_sha256, self.decided_by):
+            if not _SHA256.fullmatch(digest):
+                raise ValueError(f"a SHA-256 has 64 hexadecimal digits, not {digest!r}")
+
+
+@dataclass(frozen=True, slots=True)
 class SubjectSummary:
     """An enrolled person; the times are ISO 8601, UTC, and None without templates."""
 
@@ -161,7 +183,8 @@ class GalleryStats:
 
     model, detector: names it was made with, for people.  detectors: those that its templates came through.
     generation: grows with every change.  size: bytes on disk, of which `cache_size` can be made again.
-    keeps_crops: whether the aligned faces are stored, decided when the gallery was made.
+    keeps_crops: whether the aligned faces are stored, decided when the gallery was made.  refusals:
+    photographs remembered as unusable.
     """
 
     directory: Path
@@ -178,6 +201,7 @@ class GalleryStats:
     cache_size: int
     keeps_crops: bool
     crops: int
+    refusals: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)

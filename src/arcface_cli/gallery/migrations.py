@@ -14,9 +14,16 @@ _PROVENANCE = (
     "detection_score, detector, image_width, image_height, created"
 )
 
-FORMAT_1_OBJECTS = frozenset(
-    {("table", "meta"), ("table", "subjects"), ("table", "templates"), ("index", "templates_by_subject")}
-)
+_NEW_IN_2 = ("changes", "subjects", "templates", "features", "crops")
+_NEW_IN_3 = frozenset({("table", "refusals"), ("index", "refusals_by_content")})
+
+OBJECTS = {
+    1: frozenset(
+        {("table", "meta"), ("table", "subjects"), ("table", "templates"), ("index", "templates_by_subject")}
+    ),
+    2: schema.OBJECTS - _NEW_IN_3,
+}
+"""What a file of an older format defines."""
 
 
 def from_format_1(connection: sqlite3.Connection) -> None:
@@ -24,9 +31,8 @@ def from_format_1(connection: sqlite3.Connection) -> None:
     for table in ("subjects", "templates"):
         connection.execute(f"ALTER TABLE {table} RENAME TO {table}_1")
     connection.execute("DROP INDEX templates_by_subject")
-    for name, columns in schema.TABLES.items():
-        if name != "meta":
-            connection.execute(f"CREATE TABLE {name} {columns}")
+    for name in _NEW_IN_2:
+        connection.execute(f"CREATE TABLE {name} {schema.TABLES[name]}")
     connection.executemany("INSERT INTO subjects VALUES (?, ?, ?, ?)", _subjects(connection))
     marks = ", ".join("?" * 16)
     connection.executemany(f"INSERT INTO templates VALUES ({marks})", _templates(connection))
@@ -39,7 +45,8 @@ def from_format_1(connection: sqlite3.Connection) -> None:
     for table in ("templates_1", "subjects_1"):
         connection.execute(f"DROP TABLE {table}")
     for statement in schema.INDEXES:
-        connection.execute(statement)
+        if "ON templates" in statement:
+            connection.execute(statement)
     _carry_meta(connection)
     connection.execute("PRAGMA user_version = 2")
 
@@ -102,7 +109,26 @@ def _carry_meta(connection: sqlite3.Connection) -> None:
     connection.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", values.items())
 
 
-STEPS: dict[int, Callable[[sqlite3.Connection], None]] = {1: from_format_1}
+def from_format_2(connection: sqlite3.Connection) -> None:
+    """Format 2 remembered nothing of photographs that were refused."""
+    connection.execute(f"CREATE TABLE refusals {schema.TABLES['refusals']}")
+    connection.execute("CREATE INDEX refusals_by_content ON refusals (content_sha256)")
+    connection.execute("PRAGMA user_version = 3")
+
+
+def lend(connection: sqlite3.Connection, version: int) -> bool:
+    """Give a reader of an older file what it lacks, empty and outside the file; False where that won't do.
+
+    A million templates need not be copied for the sake of a table that holds nothing.
+    """
+    if version != schema.FORMAT_VERSION - 1:
+        return False
+    connection.execute("PRAGMA temp_store = MEMORY")
+    connection.execute(f"CREATE TEMP TABLE refusals {schema.TABLES['refusals']}")
+    return True
+
+
+STEPS: dict[int, Callable[[sqlite3.Connection], None]] = {1: from_format_1, 2: from_format_2}
 """What leads from a format to the next."""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import mmap
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,13 +20,16 @@ class Needle:
     data: bytes
 
 
-def needles(connection: sqlite3.Connection, template_ids: Sequence[int]) -> list[Needle]:
+def needles(
+    connection: sqlite3.Connection, template_ids: Sequence[int], names: Sequence[str] = ()
+) -> list[Needle]:
     """What to look for once these templates are removed: pieces of features and crops, hashes, paths.
 
-    A hash or a path that other templates share is left out: it has a right to stay.
+    names: people whose refused photographs go too. A hash or a path that others share is left out: it has a
+    right to stay.
     """
     found: list[Needle] = []
-    gone = set(template_ids)
+    leaving = _Leaving(frozenset(template_ids), _refusals_leaving(connection, template_ids, names))
     for template_id in template_ids:
         for table, column in (("features", "feature"), ("crops", "png")):
             row = connection.execute(
@@ -38,8 +41,44 @@ def needles(connection: sqlite3.Connection, template_ids: Sequence[int]) -> list
             "SELECT content_sha256, source_path FROM templates WHERE id = ?", (template_id,)
         ).fetchone()
         if row is not None:
-            found += _texts(connection, template_id, gone, *row)
+            found += _texts(connection, f"template {template_id}", leaving, *row)
+    for path, content in leaving.refusals.items():
+        found += _texts(connection, "a refused photograph", leaving, content, path)
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Leaving:
+    """What will be gone: numbers of templates, and of refusals the paths, each with its content's hash."""
+
+    templates: frozenset[int]
+    refusals: dict[bytes, str]
+
+    def all_of(self, templates: Iterable[tuple[int]], refusals: Iterable[tuple[bytes]]) -> bool:
+        """Whether none of these rows stays."""
+        stays = any(number not in self.templates for (number,) in templates)
+        return not stays and all(path in self.refusals for (path,) in refusals)
+
+
+def _refusals_leaving(
+    connection: sqlite3.Connection, template_ids: Sequence[int], names: Sequence[str]
+) -> dict[bytes, str]:
+    queries: list[tuple[str, tuple[object]]] = [("WHERE subject = ?", (name,)) for name in names]
+    queries += [
+        (
+            "JOIN templates t ON t.id = ? "
+            "WHERE r.content_sha256 = t.content_sha256 OR r.source_path = t.source_path",
+            (number,),
+        )
+        for number in template_ids
+    ]
+    return {
+        path: content
+        for condition, parameters in queries
+        for path, content in connection.execute(
+            f"SELECT r.source_path, r.content_sha256 FROM refusals r {condition}", parameters
+        )
+    }
 
 
 def _pieces(blob: bytes) -> Iterator[bytes]:
@@ -52,16 +91,18 @@ def _pieces(blob: bytes) -> Iterator[bytes]:
 
 
 def _texts(
-    connection: sqlite3.Connection, template_id: int, gone: set[int], content: str, path: bytes
+    connection: sqlite3.Connection, owner: str, leaving: _Leaving, content: str, path: bytes
 ) -> Iterator[Needle]:
-    shared = connection.execute("SELECT id FROM templates WHERE content_sha256 = ?", (content,)).fetchall()
-    if {row[0] for row in shared} <= gone:
-        yield Needle(f"hash of the photograph of template {template_id}", content.encode())
-    holders = connection.execute(
-        "SELECT id FROM templates WHERE instr(source_path, ?) > 0", (path,)
-    ).fetchall()
-    if {row[0] for row in holders} <= gone and len(path) >= _SHORTEST_TEXT:
-        yield Needle(f"path of template {template_id}", path)
+    def last(condition: str, value: object) -> bool:
+        return leaving.all_of(
+            connection.execute(f"SELECT id FROM templates WHERE {condition}", (value,)),
+            connection.execute(f"SELECT source_path FROM refusals WHERE {condition}", (value,)),
+        )
+
+    if last("content_sha256 = ?", content):
+        yield Needle(f"hash of the photograph of {owner}", content.encode())
+    if len(path) >= _SHORTEST_TEXT and last("instr(source_path, ?) > 0", path):
+        yield Needle(f"path of {owner}", path)
 
 
 def traces(folder: Path, needles: Sequence[Needle]) -> list[str]:

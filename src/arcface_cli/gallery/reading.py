@@ -104,6 +104,7 @@ class Counts(NamedTuple):
     subjects: int
     templates: int
     crops: int
+    refusals: int
     detectors: tuple[str, ...]
 
 
@@ -112,8 +113,9 @@ def counts(connection: sqlite3.Connection) -> Counts:
     (subject_count,) = connection.execute("SELECT count(*) FROM subjects").fetchone()
     (template_count,) = connection.execute("SELECT count(*) FROM templates").fetchone()
     (crop_count,) = connection.execute("SELECT count(*) FROM crops").fetchone()
+    (refusal_count,) = connection.execute("SELECT count(*) FROM refusals").fetchone()
     rows = connection.execute("SELECT DISTINCT detector FROM templates ORDER BY detector")
-    return Counts(subject_count, template_count, crop_count, tuple(name for (name,) in rows))
+    return Counts(subject_count, template_count, crop_count, refusal_count, tuple(name for (name,) in rows))
 
 
 def subject_id(connection: sqlite3.Connection, name: str) -> int | None:
@@ -222,10 +224,13 @@ def crop(connection: sqlite3.Connection, path: Path, template_id: int) -> bytes 
 
 def enrolled_below(connection: sqlite3.Connection, folder: bytes) -> list[Enrolled]:
     """Templates whose photograph lies, or lay, below a folder, given as its path's bytes."""
+    return _enrolled(connection, "t.source_path >= ? AND t.source_path < ?", paths_below(folder))
+
+
+def paths_below(folder: bytes) -> tuple[bytes, bytes]:
+    """The first path below a folder, and the first behind the last."""
     start = folder.rstrip(b"/") + b"/"
-    return _enrolled(
-        connection, "t.source_path >= ? AND t.source_path < ?", (start, start[:-1] + bytes([start[-1] + 1]))
-    )
+    return start, start[:-1] + bytes([start[-1] + 1])
 
 
 def enrolled_from(connection: sqlite3.Connection, content_sha256: str) -> list[Enrolled]:

@@ -1,11 +1,11 @@
-"""The tables of gallery.sqlite3, format 2. docs/gallery-format.md describes them in words."""
+"""The tables of gallery.sqlite3, format 3. docs/gallery-format.md describes them in words."""
 
 from __future__ import annotations
 
 APPLICATION_ID = 0x41726346
 """Stands in the file's header: "ArcF" in ASCII."""
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 """SQLite's user_version. A reader refuses a greater one, and brings a smaller one up to date."""
 
 PAGE_SIZE = 16384
@@ -17,8 +17,10 @@ LANDMARKS_SIZE = 5 * 2 * 4
 OBJECTS = frozenset(
     {
         *(("table", name) for name in ("meta", "changes", "subjects", "templates", "features", "crops")),
+        ("table", "refusals"),
         ("index", "templates_by_subject"),
         ("index", "templates_by_source"),
+        ("index", "refusals_by_content"),
     }
 )
 """All that the file defines. A trigger or a view in it is none of ours."""
@@ -83,12 +85,22 @@ TABLES = {
         png         BLOB NOT NULL CHECK (typeof(png) = 'blob' AND length(png) > 0),
         checksum    INTEGER NOT NULL
     )""",
+    "refusals": """(
+        source_path    BLOB PRIMARY KEY NOT NULL CHECK (typeof(source_path) = 'blob'),
+        content_sha256 TEXT NOT NULL CHECK (length(content_sha256) = 64),
+        subject        TEXT NOT NULL CHECK (length(subject) BETWEEN 1 AND 255),
+        reason         TEXT NOT NULL CHECK (length(reason) > 0),
+        decided_by     TEXT NOT NULL CHECK (length(decided_by) = 64),
+        created        TEXT NOT NULL,
+        checksum       INTEGER NOT NULL
+    ) WITHOUT ROWID""",
 }
 """Columns of each table. Features stand apart from provenance: reading one doesn't turn the other's pages."""
 
 INDEXES = (
     "CREATE INDEX templates_by_subject ON templates (subject_id)",
     "CREATE INDEX templates_by_source ON templates (source_path)",
+    "CREATE INDEX refusals_by_content ON refusals (content_sha256)",
 )
 
 

@@ -39,6 +39,7 @@ from arcface_cli.gallery import (
     moving,
     proof,
     reading,
+    refusals,
     snapshots,
     writer_note,
     writing,
@@ -50,6 +51,7 @@ from arcface_cli.gallery.entries import (
     Enrolled,
     GalleryStats,
     NewTemplate,
+    Refusal,
     Snapshot,
     StoredTemplate,
     SubjectSummary,
@@ -245,6 +247,7 @@ class Gallery:
             cache_size=cache.size_of(self.directory),
             keeps_crops=self.keeps_crops,
             crops=counts.crops,
+            refusals=counts.refusals,
         )
 
     def subjects(self) -> list[SubjectSummary]:
@@ -293,6 +296,27 @@ class Gallery:
         with self._reading():
             return reading.enrolled_from(self._connection, content_sha256)
 
+    def refusals(self) -> list[Refusal]:
+        """Every photograph that is remembered as unusable, by path."""
+        with self._reading():
+            return refusals.everything(self._connection, self._path)
+
+    def refusals_of(self, name: str) -> list[Refusal]:
+        """Photographs that are remembered as unusable for a person, enrolled or not, by path."""
+        subject = subject_name(name)
+        with self._reading():
+            return refusals.of_subject(self._connection, self._path, subject)
+
+    def refused_below(self, folder: Path) -> list[Refusal]:
+        """What is remembered of photographs that lie, or lay, below a folder."""
+        with self._reading():
+            return refusals.below(self._connection, self._path, os.fsencode(folder.absolute()))
+
+    def refused_from(self, content_sha256: str) -> list[Refusal]:
+        """What is remembered of photographs with this content."""
+        with self._reading():
+            return refusals.from_content(self._connection, self._path, content_sha256)
+
     def snapshot(
         self, kind: VectorType = VectorType.FLOAT32, *, cached_from: int = snapshots.CACHED_FROM
     ) -> Snapshot:
@@ -317,10 +341,10 @@ class Gallery:
                     png = reading.crop(self._connection, self._path, template_id)
                     yield stored.anew(feature, png)
 
-    def needles_of(self, template_ids: Sequence[int]) -> list[proof.Needle]:
-        """What `proof.traces` has to look for once these templates are removed."""
+    def needles_of(self, template_ids: Sequence[int], names: Sequence[str] = ()) -> list[proof.Needle]:
+        """What `proof.traces` has to look for once these are removed, by `remove_templates`."""
         with self._reading():
-            return proof.needles(self._connection, template_ids)
+            return proof.needles(self._connection, template_ids, [subject_name(name) for name in names])
 
     def findings(self) -> Iterator[Finding]:
         """What is wrong with the gallery's rows and caches; `check.folder_findings` looks at its files."""
@@ -365,14 +389,33 @@ class Gallery:
             self._forget_caches()
         return results
 
-    def remove_templates(self, template_ids: Sequence[int]) -> None:
-        """Remove templates, with their features, crops and cached vectors, and whoever has none left."""
-        if not template_ids:
+    def remove_templates(self, template_ids: Sequence[int], *, forgetting: Sequence[str] = ()) -> None:
+        """Remove templates, with their features, crops and cached vectors, and whoever has none left.
+
+        forgetting: people of whom no refused photograph is remembered any more either.
+        """
+        if not template_ids and not forgetting:
             return
         with self._writing():
+            for name in forgetting:
+                refusals.forget_subject(self._connection, subject_name(name))
             writing.remove_templates(self._connection, template_ids)
-            self._note("remove")
+            if template_ids:
+                self._note("remove")
         self._forget_caches()
+
+    def remember_refusals(self, noted: Sequence[Refusal], forgotten: Sequence[bytes] = ()) -> None:
+        """Remember photographs as unusable, and forget what was remembered of some paths.
+
+        It is no change of the gallery: who is enrolled stays as it is, and so does the generation.
+        """
+        if not noted and not forgotten:
+            return
+        created = _timestamp(datetime.now(UTC))
+        with self._writing():
+            refusals.forget(self._connection, forgotten)
+            for refusal in noted:
+                refusals.note(self._connection, refusal, created)
 
     def rename(self, old: str, new: str) -> None:
         """Give a subject another name. Raises SubjectMissing, and SubjectExists for a name that is taken."""
@@ -385,6 +428,7 @@ class Gallery:
                     hint="if both are one person: arcface gallery merge",
                 )
             writing.rename(self._connection, known, name)
+            refusals.give_to(self._connection, self._path, subject_name(old), name)
             self._note("rename")
 
     def merge(self, sources: Sequence[str], into: str) -> int:
@@ -395,6 +439,8 @@ class Gallery:
             ids = [i for owner in owners if owner != target for i in self._ids_of(owner)]
             for template_id in ids:
                 writing.relabel(self._connection, template_id, target)
+            for name in sources:
+                refusals.give_to(self._connection, self._path, subject_name(name), subject_name(into))
             if ids:
                 self._note("relabel")
         return len(ids)
@@ -437,8 +483,12 @@ class Gallery:
         self._forget_caches()
 
     def compact(self) -> None:
-        """Give back the space of what was removed, and delete the caches, which are made again."""
+        """Give back the space of what was removed; delete what can be made again: caches, broken refusals."""
         self._forget_caches()
+        broken = list(refusals.broken(self._connection))
+        if broken:
+            with self._writing():
+                refusals.forget(self._connection, broken)
         moving.compact(self._connection, self._path)
 
     def export(self, target: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from arcface_cli.faces import BoundingBox
-from arcface_cli.gallery import checksums, reading
+from arcface_cli.gallery import checksums, reading, refusals
 from arcface_cli.gallery.entries import Added, AddResult, Duplicate, EnrolledElsewhere, NewTemplate
 from arcface_cli.gallery.migrations import row_checksum
 
@@ -54,6 +54,7 @@ def _insert(connection: sqlite3.Connection, entry: NewTemplate, created: str, *,
     marks = ", ".join("?" * 16)
     connection.execute(f"INSERT INTO templates VALUES ({marks})", (*row, row_checksum(row)))
     put_feature(connection, template_id, entry.feature.astype("<f4").tobytes())
+    refusals.forget_enrolled(connection, entry)
     if keep_crop and entry.crop is not None:
         connection.execute(
             "INSERT INTO crops VALUES (?, ?, ?)",
@@ -88,8 +89,12 @@ def _next_id(connection: sqlite3.Connection, table: str) -> int:
 
 
 def remove_templates(connection: sqlite3.Connection, template_ids: Sequence[int]) -> None:
-    """Remove templates with their features and crops, and the subjects that have none left."""
+    """Remove templates with their features and crops, and the subjects that have none left.
+
+    What was remembered of the same photographs goes too: it may hold only beside these templates.
+    """
     for template_id in template_ids:
+        refusals.forget_photograph_of(connection, template_id)
         connection.execute("DELETE FROM crops WHERE template_id = ?", (template_id,))
         connection.execute("DELETE FROM features WHERE template_id = ?", (template_id,))
         owner = connection.execute("SELECT subject_id FROM templates WHERE id = ?", (template_id,)).fetchone()

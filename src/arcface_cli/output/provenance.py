@@ -8,7 +8,7 @@ from typing import Any
 
 from arcface_cli.decision import OperatingPoint
 from arcface_cli.evaluation.calibration import Calibration
-from arcface_cli.gallery.entries import GalleryStats, StoredTemplate
+from arcface_cli.gallery.entries import GalleryStats, Refusal, StoredTemplate
 from arcface_cli.inputs.names import printable
 from arcface_cli.output.records import face, threshold
 
@@ -28,6 +28,22 @@ def template_row(template: StoredTemplate) -> dict[str, Any]:
         "detector": template.detector,
         "created": template.created,
         "crop": template.has_crop,
+        "refused": None,
+    }
+
+
+def refusal_row(refusal: Refusal) -> dict[str, Any]:
+    """A photograph that is remembered as unusable for a person, in the columns of its templates."""
+    shown = printable(os.fsdecode(refusal.source_path))
+    row: dict[str, Any] = {"template": None, "subject": refusal.subject, "source": shown}
+    if shown.encode() != refusal.source_path:
+        row["source_b64"] = base64.b64encode(refusal.source_path).decode("ascii")
+    return {
+        **row,
+        "sha256": refusal.content_sha256,
+        "created": refusal.created,
+        "crop": False,
+        "refused": refusal.reason,
     }
 
 
@@ -48,6 +64,7 @@ def stats_row(
         "calibration": None if calibration is None else calibration.facts(),
         "crops": "kept" if stats.keeps_crops else "none",
         "crops_stored": stats.crops,
+        "refusals": stats.refusals,
         "bytes": stats.size,
         "bytes_of_caches": stats.cache_size,
         "created": stats.created,

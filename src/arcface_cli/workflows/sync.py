@@ -9,15 +9,24 @@ import hashlib
 import os
 from collections import Counter
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
-from arcface_cli.errors import ArcfaceError, DuplicatePhoto
+from arcface_cli.errors import (
+    ArcfaceError,
+    DuplicatePhoto,
+    EnrolledAsAnother,
+    FaceError,
+    ImageTooLarge,
+    ImageTooSmall,
+    RefusedBefore,
+    UnreadableImage,
+)
 from arcface_cli.faces import Done, Failed, Outcome, Skipped
-from arcface_cli.gallery.entries import AddResult, Enrolled, NewTemplate
+from arcface_cli.gallery.entries import AddResult, Enrolled, NewTemplate, Refusal
 from arcface_cli.inputs.photo import Photo
 from arcface_cli.pipeline import PhotoOutcome
 from arcface_cli.results import EnrolledPhoto
@@ -31,6 +40,7 @@ class Action(StrEnum):
     CHANGED = "changed"
     MOVED = "moved"
     UNCHANGED = "unchanged"
+    REFUSED = "refused before"
     VANISHED = "vanished"
     UNREADABLE = "unreadable"
 
@@ -40,7 +50,7 @@ class Step:
     """One photograph of the folder. templates: those that stand for it, or that its content replaces.
 
     was: where a moved photograph was.  owner: whose it was, if it has changed hands.  failure: why it can't
-    be read.
+    be read.  content: SHA-256 of the file.  refusal: what is remembered of one that was refused before.
     """
 
     action: Action
@@ -49,14 +59,21 @@ class Step:
     was: bytes | None = None
     owner: str | None = None
     failure: ArcfaceError | None = None
+    content: str | None = None
+    refusal: Refusal | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """All that a synchronisation will do. vanished: templates whose photograph is gone."""
+    """All that a synchronisation will do.
+
+    vanished: templates whose photograph is gone.  stale: paths of which a refusal is remembered that says
+    nothing any more.
+    """
 
     steps: tuple[Step, ...]
     vanished: tuple[Enrolled, ...]
+    stale: tuple[bytes, ...] = ()
 
     @property
     def counts(self) -> Counter[Action]:
@@ -87,6 +104,14 @@ class Known(Protocol):
         """Templates of photographs with this content."""
         ...
 
+    def refused_below(self, folder: Path) -> list[Refusal]:
+        """What is remembered of unusable photographs below a folder."""
+        ...
+
+    def refused_from(self, content_sha256: str) -> list[Refusal]:
+        """What is remembered of unusable photographs with this content."""
+        ...
+
 
 class NobodyKnown:
     """A gallery that is yet to be made."""
@@ -99,12 +124,21 @@ class NobodyKnown:
         """None."""
         return []
 
+    def refused_below(self, folder: Path) -> list[Refusal]:
+        """None."""
+        return []
+
+    def refused_from(self, content_sha256: str) -> list[Refusal]:
+        """None."""
+        return []
+
 
 @dataclass(slots=True)
 class _Comparison:
     known: Known
     present: frozenset[bytes]
     below: dict[bytes, list[Enrolled]]
+    decided_by: str | None
     settled: set[int] = field(default_factory=set)
 
     def step(self, photo: Photo) -> Step:
@@ -119,9 +153,21 @@ class _Comparison:
         step = self._of_known(photo, same) if same else None
         if step is None:
             old = tuple(each.template_id for each in self.below.get(place_of(photo), ()))
-            step = Step(Action.CHANGED if old else Action.NEW, photo, old)
+            refusal = self._refusal(photo, content, enrolled=bool(same))
+            looked_at = Action.CHANGED if old else Action.NEW
+            action = looked_at if refusal is None else Action.REFUSED
+            step = Step(action, photo, old, content=content, refusal=refusal)
         self.settled.update(step.templates)
         return step
+
+    def _refusal(self, photo: Photo, content: str, *, enrolled: bool) -> Refusal | None:
+        """What is remembered of this content, if the same would be decided again; its own path's first."""
+        remembered = [
+            each
+            for each in self.known.refused_from(content)
+            if each.decided_by == self.decided_by and (enrolled or each.reason != EnrolledAsAnother.code)
+        ]
+        return min(remembered, key=lambda each: each.source_path != place_of(photo), default=None)
 
     def _of_known(self, photo: Photo, same: list[Enrolled]) -> Step | None:
         """A photograph whose content is enrolled; None when that is somebody else's and still there."""
@@ -137,21 +183,45 @@ class _Comparison:
         return Step(Action.UNCHANGED, photo) if own else None  # a copy of one that is enrolled
 
 
-def compare(photos: Iterable[Photo], folders: Sequence[Path], known: Known) -> Plan:
-    """What `folders` and their photographs would change in a gallery. Reads every file once."""
+def compare(
+    photos: Iterable[Photo], folders: Sequence[Path], known: Known, decided_by: str | None = None
+) -> Plan:
+    """What `folders` and their photographs would change in a gallery. Reads every file once.
+
+    decided_by: what refusals are remembered with today (`Refusal.decided_by`); those of another kind, or
+    with None all, are looked at again.
+    """
     listed = list(photos)
     enrolled = {each.template_id: each for folder in folders for each in known.enrolled_below(folder)}
     below: dict[bytes, list[Enrolled]] = {}
     for each in enrolled.values():
         below.setdefault(each.source_path, []).append(each)
-    comparison = _Comparison(known, frozenset(map(place_of, listed)), below)
+    comparison = _Comparison(known, frozenset(map(place_of, listed)), below, decided_by)
     steps = tuple(comparison.step(photo) for photo in listed)
     vanished = tuple(
         each
         for each in enrolled.values()
         if each.template_id not in comparison.settled and each.source_path not in comparison.present
     )
-    return Plan(steps, vanished)
+    plan = Plan(steps, vanished)
+    return replace(plan, stale=_stale(plan, folders, comparison))
+
+
+def _stale(plan: Plan, folders: Sequence[Path], comparison: _Comparison) -> tuple[bytes, ...]:
+    """Paths whose refusal no step goes by; of a missing photograph only if all others could be read."""
+    valid = {
+        step.refusal.source_path for step in plan.steps if step.refusal is not None and is_in_place(step)
+    }
+    remembered = {
+        each.source_path for folder in folders for each in comparison.known.refused_below(folder)
+    } - valid
+    return tuple(sorted(path for path in remembered if plan.is_whole or path in comparison.present))
+
+
+def is_in_place(step: Step) -> bool:
+    """Whether a refusal is remembered of this very path and person."""
+    refusal, photo = step.refusal, step.photo
+    return refusal is not None and (refusal.source_path, refusal.subject) == (place_of(photo), photo.subject)
 
 
 def place_of(photo: Photo) -> bytes:
@@ -174,13 +244,21 @@ class Store(Protocol):
         """Remove templates."""
         ...
 
+    def remember_refusals(self, noted: Sequence[Refusal], forgotten: Sequence[bytes] = ()) -> None:
+        """Remember photographs as unusable, and forget others."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Keeping:
-    """How templates are stored: the detector's name, and whether their crops go with them."""
+    """How templates are stored: the detector's name, and whether their crops go with them.
+
+    decided_by: what refusals are remembered with.
+    """
 
     detector: str
     crops: bool
+    decided_by: str
 
 
 def carry_out(
@@ -193,6 +271,7 @@ def carry_out(
     _move(plan, store)
     if prune and plan.is_whole:
         store.remove_templates([each.template_id for each in plan.vanished])
+    store.remember_refusals([_moved_along(step) for step in plan.steps if _has_moved(step)], plan.stale)
     steps = iter(plan.steps)
     while batch := list(islice(steps, BATCH)):
         yield from _batch(batch, results, store, keeping)
@@ -212,6 +291,16 @@ def _move(plan: Plan, store: Store) -> None:
         )
 
 
+def _has_moved(step: Step) -> bool:
+    return step.refusal is not None and not is_in_place(step)
+
+
+def _moved_along(step: Step) -> Refusal:
+    if step.refusal is None:
+        raise ValueError(f"{step.photo.display} was not refused")
+    return replace(step.refusal, source_path=place_of(step.photo), subject=str(step.photo.subject))
+
+
 def _batch(
     steps: list[Step], embedded: Iterator[PhotoOutcome], store: Store, keeping: Keeping
 ) -> Iterator[tuple[Photo, Outcome[EnrolledPhoto]]]:
@@ -223,13 +312,43 @@ def _batch(
             entries.append(entry_of(result[0], result[1].value, keeping.detector, keep_crop=keeping.crops))
             replaced.extend(step.templates)
     added = iter(store.add(entries, replacing=replaced) if entries else [])
-    for step, result in zip(steps, outcomes, strict=True):
-        yield step.photo, _outcome(step, result, added)
+    results = [_outcome(step, result, added) for step, result in zip(steps, outcomes, strict=True)]
+    refused = [_refusal(step, outcome, keeping) for step, outcome in zip(steps, results, strict=True)]
+    store.remember_refusals([each for each in refused if each is not None])
+    yield from zip((step.photo for step in steps), results, strict=True)
+
+
+_LASTING = (FaceError, EnrolledAsAnother, UnreadableImage, ImageTooLarge, ImageTooSmall)
+"""Reasons that the same bytes will meet again. No such reason: a package that isn't there yet."""
+
+
+def _refusal(step: Step, outcome: Outcome[EnrolledPhoto], keeping: Keeping) -> Refusal | None:
+    """What to remember of a photograph that was looked at and not enrolled; None: nothing."""
+    if step.action not in (Action.NEW, Action.CHANGED) or step.content is None or isinstance(outcome, Done):
+        return None
+    reason = outcome.reason if isinstance(outcome, Skipped) else outcome.error
+    ran_short = isinstance(reason.__cause__, MemoryError)
+    if not isinstance(reason, _LASTING) or ran_short or _content_of(step.photo) != step.content:
+        return None
+    return Refusal(
+        str(step.photo.subject), place_of(step.photo), step.content, reason.code, keeping.decided_by
+    )
+
+
+def _content_of(photo: Photo) -> str | None:
+    """SHA-256 of the file as it is now; None when it can't be read any more."""
+    try:
+        return hashlib.sha256(photo.read()).hexdigest()
+    except ArcfaceError:
+        return None
 
 
 def _outcome(step: Step, result: PhotoOutcome | None, added: Iterator[AddResult]) -> Outcome[EnrolledPhoto]:
     if step.failure is not None:
         return Failed(step.failure)
+    if step.refusal is not None:
+        said = f"was refused before ({step.refusal.reason}), and nothing that decided so has changed"
+        return Skipped(RefusedBefore(f"{step.photo.display}: {said}"))
     if result is None:
         return Skipped(DuplicatePhoto(f"{step.photo.display}: enrolled for {step.photo.subject} already"))
     photo, outcome = result

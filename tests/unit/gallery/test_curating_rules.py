@@ -27,7 +27,7 @@ from arcface_cli.gallery import proof, writer_note
 from arcface_cli.gallery.entries import Added
 from arcface_cli.gallery.store import FILE_NAME, Gallery
 from arcface_cli.workflows.transfer import transfer
-from gallery_samples import FINGERPRINT, entry, face, units
+from gallery_samples import FINGERPRINT, entry, face, refusal, units
 
 PNG = b"\x89PNG\r\n\x1a\n" + os.urandom(400)
 
@@ -131,6 +131,65 @@ def test_many_removals_in_any_order_leave_no_trace(tmp_path: Path) -> None:
         assert gallery.empty_log()
         assert proof.traces(gallery.directory, needles) == []
         assert list(gallery.findings()) == []
+
+
+def refused(gallery: Gallery) -> list[tuple[str, bytes]]:
+    return [(each.subject, each.source_path) for each in gallery.refusals()]
+
+
+def test_a_refusal_is_remembered_without_a_new_generation(gallery: Gallery) -> None:
+    before = gallery.stats()
+    gallery.remember_refusals([refusal(), refusal("new")])
+    after = gallery.stats()
+    assert (after.generation, after.templates, after.subjects) == (before.generation, 9, 3)
+    assert (before.refusals, after.refusals) == (0, 1)
+    assert refused(gallery) == [("new", b"people/ada/landscape.jpg")]
+    assert gallery.refusals()[0].created.endswith("Z")
+
+
+def test_what_is_enrolled_after_all_is_refused_no_more(gallery: Gallery) -> None:
+    gallery.remember_refusals(
+        [refusal(), refusal("bob", source_path=b"/p/bob/landscape.jpg"), refusal(source_path=b"/p/copy")]
+    )
+    gallery.add([entry("ada", "landscape", source_path=b"people/ada/landscape.jpg")])
+    assert refused(gallery) == [("bob", b"/p/bob/landscape.jpg")]
+
+
+def test_a_new_name_and_a_merge_take_refusals_along(gallery: Gallery) -> None:
+    gallery.remember_refusals([refusal("ada", source_path=b"/p/1"), refusal("bob", source_path=b"/p/2")])
+    gallery.rename("ada", "Zoë")
+    gallery.merge(["bob"], "eve")
+    assert refused(gallery) == [("Zoë", b"/p/1"), ("eve", b"/p/2")]
+    assert list(gallery.findings()) == []
+
+
+def test_whoever_is_removed_is_remembered_by_no_refusal(gallery: Gallery) -> None:
+    theirs = refusal("ada", "private", source_path=b"/somewhere/nobody/else/is.jpg")
+    copied = refusal("bob", "ada0", source_path=b"/p/bob/copy-of-ada.jpg", reason="enrolled_as_another")
+    others = refusal("bob", "others", source_path=b"/p/bob/landscape.jpg")
+    gallery.remember_refusals([theirs, copied, others])
+    needles = [each for each in gallery.needles_of([1, 2, 3], ["ada"]) if "png" not in each.what]
+    gallery.remove_templates([1, 2, 3], forgetting=["ada"])
+    gallery.empty_log()
+    assert refused(gallery) == [("bob", others.source_path)]
+    looked_for = {needle.data for needle in needles}
+    assert {theirs.source_path, theirs.content_sha256.encode(), copied.source_path} <= looked_for
+    assert proof.traces(gallery.directory, needles) == []
+
+
+def test_what_somebody_else_shares_is_no_trace(gallery: Gallery) -> None:
+    gallery.remember_refusals(
+        [refusal("ada", source_path=b"/p/1.jpg"), refusal("bob", source_path=b"/p/2.jpg")]
+    )
+    needles = gallery.needles_of([], ["ada"])
+    assert [needle.data for needle in needles] == [b"/p/1.jpg"]
+
+
+def test_somebody_of_whom_only_refusals_are_known_can_be_removed(gallery: Gallery) -> None:
+    gallery.remember_refusals([refusal("Nobody")])
+    before = gallery.stats().generation
+    gallery.remove_templates([], forgetting=["Nobody"])
+    assert (refused(gallery), gallery.stats().generation) == ([], before)
 
 
 def test_an_export_is_one_private_file_that_comes_back_whole(gallery: Gallery, tmp_path: Path) -> None:

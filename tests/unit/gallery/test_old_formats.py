@@ -17,7 +17,7 @@ from arcface_cli.faces import ModelFingerprint
 from arcface_cli.gallery import check, schema
 from arcface_cli.gallery.entries import Added
 from arcface_cli.gallery.store import FILE_NAME, Gallery
-from gallery_samples import entry, units
+from gallery_samples import entry, refusal, units
 
 SAMPLES = Path(__file__).resolve().parents[2] / "samples"
 FORMATS = sorted(SAMPLES.glob("gallery-format-*"))
@@ -49,6 +49,8 @@ def assert_holds_what_was_put_in(gallery: Gallery, wanted: dict[str, Any]) -> No
     assert hashlib.sha256(snapshot.features.tobytes()).hexdigest() == wanted["features_sha256"]
     assert snapshot.generation == wanted["generation"]
     assert [each.content_sha256 for each in gallery.templates()] == wanted["content_sha256"]
+    remembered = [[each.subject, each.reason, os.fsdecode(each.source_path)] for each in gallery.refusals()]
+    assert remembered == wanted.get("refusals", [])
 
 
 def test_there_is_a_sample_of_every_format() -> None:
@@ -75,6 +77,8 @@ def test_the_first_writer_brings_an_old_gallery_up_to_date(sample: Path) -> None
         assert isinstance(added, Added)
         assert added.template_id == max(wanted["template_ids"]) + 1
         assert gallery.stats().generation == wanted["generation"] + 1
+        gallery.remember_refusals([refusal("new", source_path=b"people/new/landscape.jpg")])
+        assert len(gallery.refusals_of("new")) == 1
         assert list(gallery.findings()) == []
     assert list(check.folder_findings(sample, FILE_NAME)) == []
 
@@ -104,6 +108,15 @@ def test_an_old_gallery_with_a_broken_row_is_refused_and_not_half_changed(sample
         with pytest.raises(GalleryDamaged, match="can't be brought up to date"):
             Gallery.open(sample, writable=writable)
     assert version_of(sample) == 1
+
+
+def test_an_old_gallery_that_is_only_read_is_exported_and_imported_whole(
+    sample: Path, tmp_path: Path
+) -> None:
+    with Gallery.open(sample) as gallery:
+        gallery.export(tmp_path / "faces")
+    with Gallery.open_exported(tmp_path / "faces") as gallery:
+        assert_holds_what_was_put_in(gallery, expected(sample))
 
 
 def test_the_sample_is_of_the_model_it_says(sample: Path) -> None:

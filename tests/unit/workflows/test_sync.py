@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
-from arcface_cli.gallery.entries import Enrolled
+from arcface_cli.errors import EmptyFile, FaceBlurred, NoFace, UnreadableImage, UnsupportedFormat
+from arcface_cli.faces import Failed, Outcome, Skipped
+from arcface_cli.gallery.entries import AddResult, Enrolled, NewTemplate, Refusal
 from arcface_cli.inputs.photo import Photo
-from arcface_cli.workflows.sync import Action, NobodyKnown, Plan, compare
+from arcface_cli.results import PhotoFaces
+from arcface_cli.workflows.sync import Action, Keeping, NobodyKnown, Plan, carry_out, compare
+
+JUDGES, OTHER_JUDGES = "ab" * 32, "cd" * 32
 
 
 class FakeGallery:
@@ -21,6 +27,7 @@ class FakeGallery:
             Enrolled(number, subject, os.fsencode(path), hashlib.sha256(content.encode()).hexdigest())
             for number, (subject, path, content) in enumerate(known, start=1)
         ]
+        self.refused: list[Refusal] = []
 
     def enrolled_below(self, folder: Path) -> list[Enrolled]:
         start = os.fsencode(folder) + b"/"
@@ -28,6 +35,17 @@ class FakeGallery:
 
     def enrolled_from(self, content_sha256: str) -> list[Enrolled]:
         return [each for each in self.enrolled if each.content_sha256 == content_sha256]
+
+    def refused_below(self, folder: Path) -> list[Refusal]:
+        return [each for each in self.refused if each.source_path.startswith(os.fsencode(folder) + b"/")]
+
+    def refused_from(self, content_sha256: str) -> list[Refusal]:
+        return [each for each in self.refused if each.content_sha256 == content_sha256]
+
+    def that_refused(self, subject: str, path: Path, content: str, reason: str = "no_face") -> FakeGallery:
+        digest = hashlib.sha256(content.encode()).hexdigest()
+        self.refused.append(Refusal(subject, os.fsencode(path), digest, reason, JUDGES))
+        return self
 
 
 def photo(folder: Path, name: str, content: str) -> Photo:
@@ -103,3 +121,118 @@ def test_what_cannot_be_read_is_told_and_not_taken_for_deleted(tmp_path: Path) -
     assert told(plan) == [(Action.UNREADABLE, ())]
     assert not plan.is_whole
     assert [each.template_id for each in plan.vanished] == [2]
+
+
+def test_what_was_refused_before_goes_through_no_network_again(tmp_path: Path) -> None:
+    known = FakeGallery().that_refused("ada", tmp_path / "ada/1", "A")
+    plan = compare([photo(tmp_path, "ada/1", "A")], [tmp_path], known, JUDGES)
+    assert (told(plan), plan.to_embed, plan.stale) == ([(Action.REFUSED, ())], [], ())
+
+
+@pytest.mark.parametrize("judges", [None, OTHER_JUDGES])
+def test_other_judges_look_at_a_refused_photograph_again(tmp_path: Path, judges: str | None) -> None:
+    known = FakeGallery().that_refused("ada", tmp_path / "ada/1", "A")
+    plan = compare([photo(tmp_path, "ada/1", "A")], [tmp_path], known, judges)
+    assert told(plan) == [(Action.NEW, ())]
+    assert plan.stale == (os.fsencode(tmp_path / "ada/1"),)
+
+
+def test_a_refused_photograph_that_was_edited_is_looked_at_again(tmp_path: Path) -> None:
+    known = FakeGallery().that_refused("ada", tmp_path / "ada/1", "A")
+    plan = compare([photo(tmp_path, "ada/1", "B")], [tmp_path], known, JUDGES)
+    assert (told(plan), plan.stale) == ([(Action.NEW, ())], (os.fsencode(tmp_path / "ada/1"),))
+
+
+def test_a_refused_photograph_is_known_wherever_it_was_moved(tmp_path: Path) -> None:
+    known = FakeGallery().that_refused("ada", tmp_path / "ada/old", "A")
+    plan = compare([photo(tmp_path, "bob/new", "A")], [tmp_path], known, JUDGES)
+    assert (told(plan), plan.stale) == ([(Action.REFUSED, ())], (os.fsencode(tmp_path / "ada/old"),))
+    store = FakeStore()
+    assert [type(outcome) for _, outcome in carry_out(plan, iter(()), store, KEEPING, prune=False)] == [
+        Skipped
+    ]
+    assert store.noted == [("bob", os.fsencode(tmp_path / "bob/new"))]
+    assert store.forgotten == list(plan.stale)
+
+
+def test_a_changed_photograph_that_was_refused_leaves_the_old_template(tmp_path: Path) -> None:
+    known = FakeGallery(("ada", tmp_path / "ada/1", "A")).that_refused("ada", tmp_path / "ada/1", "B")
+    plan = compare([photo(tmp_path, "ada/1", "B")], [tmp_path], known, JUDGES)
+    assert (told(plan), plan.vanished) == ([(Action.REFUSED, (1,))], ())
+
+
+def test_a_face_refused_as_anothers_is_looked_at_again_once_the_other_is_gone(tmp_path: Path) -> None:
+    photos = [photo(tmp_path, "ada/1", "A"), photo(tmp_path, "bob/1", "A")]
+    both = FakeGallery(("bob", tmp_path / "bob/1", "A"))
+    both.that_refused("ada", tmp_path / "ada/1", "A", "enrolled_as_another")
+    assert told(compare(photos, [tmp_path], both, JUDGES))[0] == (Action.REFUSED, ())
+    alone = FakeGallery().that_refused("ada", tmp_path / "ada/1", "A", "enrolled_as_another")
+    assert told(compare(photos[:1], [tmp_path], alone, JUDGES)) == [(Action.NEW, ())]
+
+
+def test_a_refusal_is_kept_while_its_photograph_may_only_be_out_of_reach(tmp_path: Path) -> None:
+    known = FakeGallery().that_refused("ada", tmp_path / "ada/gone", "A")
+    unreadable = compare([photo(tmp_path, "ada/1", "")], [tmp_path], known, JUDGES)
+    assert unreadable.stale == ()
+    whole = compare([photo(tmp_path, "ada/1", "B")], [tmp_path], known, JUDGES)
+    assert whole.stale == (os.fsencode(tmp_path / "ada/gone"),)
+
+
+class FakeStore:
+    """Remembers what it is told to."""
+
+    def __init__(self) -> None:
+        self.noted: list[tuple[str, bytes]] = []
+        self.forgotten: list[bytes] = []
+
+    def add(self, entries: Sequence[NewTemplate], *, replacing: Sequence[int] = ()) -> list[AddResult]:
+        raise AssertionError("nobody is to be enrolled")
+
+    def relabel(self, moves: Sequence[tuple[int, str]], paths: Sequence[tuple[int, bytes]] = ()) -> None:
+        raise AssertionError("nobody is to be moved")
+
+    def remove_templates(self, template_ids: Sequence[int]) -> None:
+        raise AssertionError("nobody is to be removed")
+
+    def remember_refusals(self, noted: Sequence[Refusal], forgotten: Sequence[bytes] = ()) -> None:
+        self.noted += [(each.subject, each.source_path) for each in noted]
+        self.forgotten += forgotten
+
+
+KEEPING = Keeping("scrfd_500m", crops=False, decided_by=JUDGES)
+
+
+def out_of_memory(photo: Photo) -> UnreadableImage:
+    reason = UnreadableImage(f"{photo.display}: not enough memory")
+    reason.__cause__ = MemoryError()
+    return reason
+
+
+@pytest.mark.parametrize(
+    ("outcome_of", "remembered"),
+    [
+        (lambda photo: Skipped(NoFace("none")), True),
+        (lambda photo: Skipped(FaceBlurred("blurred")), True),
+        (lambda photo: Failed(UnreadableImage("truncated")), True),
+        (lambda photo: Failed(UnsupportedFormat("HEIC, and no package for it")), False),
+        (lambda photo: Failed(out_of_memory(photo)), False),
+        (lambda photo: Failed(EmptyFile("emptied meanwhile")), False),
+    ],
+)
+def test_only_what_the_same_bytes_will_meet_again_is_remembered(
+    tmp_path: Path, outcome_of: Callable[[Photo], Outcome[PhotoFaces]], remembered: bool
+) -> None:
+    plan = compare([photo(tmp_path, "ada/1", "A")], [tmp_path], NobodyKnown(), JUDGES)
+    store = FakeStore()
+    results = ((each, outcome_of(each)) for each in plan.to_embed)
+    assert len(list(carry_out(plan, results, store, KEEPING, prune=False))) == 1
+    assert store.noted == [("ada", os.fsencode(tmp_path / "ada/1"))] * remembered
+
+
+def test_a_photograph_that_changed_while_it_was_looked_at_is_not_remembered(tmp_path: Path) -> None:
+    plan = compare([photo(tmp_path, "ada/1", "A")], [tmp_path], NobodyKnown(), JUDGES)
+    (tmp_path / "ada/1").write_text("B")
+    store = FakeStore()
+    results = ((each, Skipped(NoFace("none"))) for each in plan.to_embed)
+    assert len(list(carry_out(plan, results, store, KEEPING, prune=False))) == 1
+    assert store.noted == []

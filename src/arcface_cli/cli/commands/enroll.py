@@ -25,6 +25,7 @@ def enroll(
     recursive: options.Recursive = False,
     sync: options.Sync = False,
     prune: options.Prune = False,
+    retry_refused: options.RetryRefused = False,
     gallery: options.Gallery = None,
     keep_crops: options.KeepCrops = None,
     model: options.Model = None,
@@ -58,7 +59,7 @@ def enroll(
 
     Example: [bold]arcface enroll ./people/[/bold]; later: [bold]arcface enroll ./people/ --sync[/bold]
     """
-    if sync or prune:
+    if sync or prune or retry_refused:
         from arcface_cli.cli.syncing import sync_photographs
 
         return sync_photographs(locals())

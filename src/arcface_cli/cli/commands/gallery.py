@@ -45,18 +45,13 @@ def show_subject(
 ) -> int:
     """All that is stored about a person: each template with the photograph it comes from.
 
+    Photographs that enroll --sync refused, and remembers so as not to look at them again, stand there too.
+
     Example: [bold]arcface gallery show alice[/bold]
     """
-    from arcface_cli.cli import build
-    from arcface_cli.cli.listing import show_rows
-    from arcface_cli.gallery.store import Gallery
-    from arcface_cli.output.provenance import template_row
+    from arcface_cli.cli import curating
 
-    settings = build.settings_from(locals()).values
-    with Gallery.open(settings.gallery) as opened:
-        rows = [template_row(template) for template in opened.templates_of(name)]
-    show_rows(rows, settings, ("template", "source", "detection_score", "detector", "created"))
-    return 0
+    return curating.show(locals(), name)
 
 
 @app.command("stats")
