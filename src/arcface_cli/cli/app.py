@@ -40,6 +40,7 @@ PANELS = {
     "gallery": KEEP,
     "models": KEEP,
     "demo": SETUP,
+    "doctor": SETUP,
     "config": SETUP,
     "schema": SETUP,
 }

@@ -35,7 +35,7 @@ CPU = Device()
 
 @dataclass(frozen=True, slots=True)
 class DeviceChoice:
-    """The device taken, and why a GPU that was seen is not it (None when nothing needs saying)."""
+    """The device taken, and why a GPU that could be expected is not it (None when nothing needs saying)."""
 
     device: Device
     remark: str | None = None
@@ -65,7 +65,7 @@ def choose_device(wanted: str, machine: Machine | None = None) -> DeviceChoice:
 
     Raises UsageError for another word and DeviceUnavailable when CUDA was asked for by name and
     can't be had. auto takes CUDA when the runtime and a device are there, else the CPU with a remark
-    if a GPU was seen.
+    if a GPU was seen, or if the runtime is one for GPUs.
     """
     match = _DEVICE.fullmatch(wanted.strip().lower())
     if match is None:
@@ -80,8 +80,7 @@ def choose_device(wanted: str, machine: Machine | None = None) -> DeviceChoice:
         return DeviceChoice(Device(index))
     if word != "auto":
         raise DeviceUnavailable(f"--device {wanted}: {obstacle.reason}", hint=obstacle.hint)
-    remark = f"using the CPU: a GPU is here, but {obstacle.reason}" if here.gpu_seen() else None
-    return DeviceChoice(CPU, remark)
+    return DeviceChoice(CPU, _remark(obstacle, here))
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +91,24 @@ class Obstacle:
     hint: str
 
 
+def _remark(obstacle: Obstacle, here: Machine) -> str | None:
+    """What to say of a CPU that was taken for want of a GPU: nothing where nobody expects one."""
+    if here.gpu_seen():
+        return f"using the CPU: a GPU is here, but {obstacle.reason}"
+    if is_for_cuda(here.onnxruntime()):
+        return f"using the CPU: the runtime is for CUDA, but {obstacle.reason}"
+    return None
+
+
+def is_for_cuda(ort: Any) -> bool:
+    """Whether this onnxruntime was built with CUDA."""
+    return "CUDAExecutionProvider" in ort.get_available_providers()
+
+
 def cuda_obstacle(index: int, machine: Machine) -> Obstacle | None:
     """The first thing that keeps ONNX Runtime from CUDA device `index`, or None when it can serve."""
     ort = machine.onnxruntime()
-    if "CUDAExecutionProvider" not in ort.get_available_providers():
+    if not is_for_cuda(ort):
         return Obstacle(f"the installed onnxruntime ({ort.__version__}) is built without CUDA", GPU_HINT)
     driver = machine.missing(DRIVER_LIBRARY)
     if driver is not None:

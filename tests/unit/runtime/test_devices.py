@@ -92,8 +92,15 @@ def test_auto_takes_the_cpu_and_says_why_when_a_gpu_was_seen(here: Machine, reas
     assert reason in choice.remark
 
 
-def test_auto_says_nothing_where_there_is_no_gpu() -> None:
-    assert choose_device("auto", machine(missing=[DRIVER_LIBRARY], gpu_seen=False)).remark is None
+def test_auto_says_nothing_where_there_is_no_gpu_and_no_runtime_for_one() -> None:
+    here = machine(cuda_build=False, missing=[DRIVER_LIBRARY], gpu_seen=False)
+    assert choose_device("auto", here).remark is None
+
+
+def test_auto_says_that_a_runtime_for_cuda_works_on_the_cpu() -> None:
+    remark = choose_device("auto", machine(missing=[DRIVER_LIBRARY], gpu_seen=False)).remark
+    assert remark is not None
+    assert remark.startswith("using the CPU: the runtime is for CUDA, but the NVIDIA driver is not installed")
 
 
 def test_a_device_beyond_the_last_is_refused_with_their_number() -> None:

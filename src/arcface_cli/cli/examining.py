@@ -1,0 +1,78 @@
+"""What `arcface doctor` found, told to people and programs."""
+
+from __future__ import annotations
+
+import io
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from arcface_cli import __version__
+from arcface_cli.cli import build
+from arcface_cli.cli.console import data_stream, is_terminal, say, wants_color
+from arcface_cli.cli.listing import show_rows
+from arcface_cli.diagnosis.findings import Finding, Level
+from arcface_cli.errors import MachineError
+from arcface_cli.inputs.names import printable
+from arcface_cli.settings import Settings, cache_folder
+from arcface_cli.workflows.doctor import Places, examine
+
+STYLES = {Level.OK: "green", Level.WARNING: "yellow", Level.ERROR: "bold red"}
+
+
+def examine_machine(params: dict[str, Any]) -> int:
+    """Examine, show, and answer 0, or 5 when anything is wrong."""
+    settings = build.settings_from(params).values
+    places = Places(settings.gallery, settings.models_dir, cache_folder())
+    found = list(examine(__version__, places, build.store(settings), settings.model, settings.detector))
+    show_findings(found, settings)
+    counts = Counter(finding.level for finding in found)
+    if not settings.quiet:
+        told = (f"{counts[level]} {level}{'' if counts[level] == 1 else 's'}" for level in tuple(Level)[1:])
+        say(f"doctor: {counts[Level.OK]} ok, {', '.join(told)}")
+    return MachineError.exit_status if counts[Level.ERROR] else 0
+
+
+def show_findings(found: Sequence[Finding], settings: Settings) -> None:
+    """Lines for people, or a row a finding for programs."""
+    terminal = is_terminal()
+    if settings.format == "table" or (settings.format is None and terminal):
+        color = terminal and wants_color()
+        with data_stream() as stream:
+            stream.write(_lines(found, color=color))
+        return
+    rows = [_row(finding) for finding in found]
+    if settings.format in ("csv", "tsv"):
+        rows = [{key: value for key, value in row.items() if key != "facts"} for row in rows]
+    show_rows(rows, settings, ())
+
+
+def _lines(found: Sequence[Finding], *, color: bool) -> bytes:
+    """A line a finding, and one for each new command. They aren't folded, so that commands can be copied."""
+    from rich.console import Console
+    from rich.text import Text
+
+    text = io.StringIO()
+    console = Console(force_terminal=color, no_color=not color, highlight=False, file=text)
+    width = max(len(finding.what) for finding in found)
+    told: set[str] = set()
+    for finding in found:
+        level = Text(f"{finding.level:8}", STYLES[finding.level])
+        console.print(
+            level + f"{printable(finding.what):{width}}  {printable(finding.detail)}", soft_wrap=True
+        )
+        if finding.mend is not None:
+            mend = "as above" if finding.mend in told else printable(finding.mend)
+            console.print(Text(f"{'':8}{'':{width}}  mend: {mend}"), soft_wrap=True)
+            told.add(finding.mend)
+    return text.getvalue().encode("utf-8", "backslashreplace")
+
+
+def _row(finding: Finding) -> dict[str, Any]:
+    return {
+        "what": finding.what,
+        "level": str(finding.level),
+        "detail": finding.detail,
+        "mend": finding.mend,
+        "facts": dict(finding.facts),
+    }

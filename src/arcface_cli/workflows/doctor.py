@@ -1,0 +1,127 @@
+"""`arcface doctor`: everything that could keep this machine from working, looked at room by room."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from arcface_cli.diagnosis.findings import Fact, Finding, fine, refusal, warning, wrong
+from arcface_cli.diagnosis.surroundings import Surroundings
+from arcface_cli.errors import ArcfaceError
+from arcface_cli.gallery import inspection as gallery_room
+from arcface_cli.imaging import inspection as imaging_room
+from arcface_cli.runtime import inspection as runtime_room
+from arcface_cli.runtime.sessions import CPU_PROVIDER
+from arcface_cli.weights import inspection as weights_room
+from arcface_cli.weights.store import WeightStore
+
+PYTHONS = ((3, 11), (3, 13))
+"""Oldest and newest Python that is tested."""
+
+LITTLE, HARDLY_ANY = 2**30, 100 * 2**20
+"""Bytes free on a disk: under the first a pack may not fit, under the second hardly a template."""
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """The user's folders; none need exist."""
+
+    gallery: Path
+    models: Path
+    cache: Path
+
+
+def examine(
+    version: str,
+    places: Places,
+    store: WeightStore,
+    model: str | None = None,
+    detector: str | None = None,
+    here: Surroundings | None = None,
+) -> Iterator[Finding]:
+    """One finding after another. version: of arcface.  model, detector: as set, None for the store's."""
+    asked = Surroundings() if here is None else here
+    yield python(sys.version_info[:2], version)
+    yield system()
+    runtime = list(runtime_room.findings(asked))
+    yield from runtime
+    serving = runtime_room.serving_providers(runtime)
+    gpus = any(provider != CPU_PROVIDER for provider in serving)
+    yield from imaging_room.findings(asked)
+    yield from gallery_room.search_findings(asked, gpus=gpus)
+    yield from weights_room.findings(store, model, detector)
+    yield from _recogniser(store, model, detector, serving, asked)
+    yield from gallery(places.gallery, store)
+    for name in ("models", "cache", "gallery"):
+        yield disk(f"disk of {name}", getattr(places, name))
+
+
+def python(version: tuple[int, int], arcface: str) -> Finding:
+    """The interpreter, and whether it is one of those that are tested."""
+    found = ".".join(map(str, version))
+    detail = f"{platform.python_version()}, {sys.executable}, arcface {arcface}"
+    facts = {"version": platform.python_version(), "path": sys.executable, "arcface": arcface}
+    if PYTHONS[0] <= version <= PYTHONS[1]:
+        return fine("python", detail, **facts)
+    oldest, newest = (".".join(map(str, each)) for each in PYTHONS)
+    mend = f"install arcface into an environment of Python {oldest} to {newest}"
+    return warning("python", f"{detail}: {found} is not tested", mend, **facts)
+
+
+def system() -> Finding:
+    """Operating system, processor, C library."""
+    library = " ".join(platform.libc_ver())
+    named = f"{platform.system()} {platform.release()}, {platform.machine()}, {library}".rstrip(", ")
+    return fine("platform", named, system=platform.system(), machine=platform.machine(), libc=library)
+
+
+def _recogniser(
+    store: WeightStore, model: str | None, detector: str | None, serving: list[str], here: Surroundings
+) -> Iterator[Finding]:
+    """The recogniser in force on every provider that serves. Why one can't be found is told above."""
+    try:
+        found = store.resolve(model, detector).recogniser
+    except ArcfaceError:
+        return
+    entry = found.entry
+    request = {
+        "path": str(found.path),
+        "rgb": entry.colour == "rgb",
+        "mean": entry.mean,
+        "scale": entry.scale,
+    }
+    yield from runtime_room.recogniser_findings(entry.name, request, serving, here)
+
+
+def gallery(directory: Path, store: WeightStore) -> Iterator[Finding]:
+    """The gallery's own check, and whether its model is here."""
+    try:
+        models = weights_room.installed_recognisers(store)
+        yield from gallery_room.gallery_findings(directory, models)
+    except ArcfaceError as error:
+        yield refusal("gallery", error)
+    except OSError as error:
+        yield wrong("gallery", f"{directory}: {error.strerror}", f"ls -ld '{directory}'")
+
+
+def disk(what: str, folder: Path) -> Finding:
+    """Space and permission where `folder` lies, or will lie."""
+    place = next((each for each in (folder, *folder.parents) if each.exists()), Path("/"))
+    try:
+        free = shutil.disk_usage(place).free
+    except OSError as error:
+        return wrong(what, f"{folder}: {error.strerror}", f"ls -ld '{place}'", path=str(folder))
+    detail = f"{free / 2**30:.1f} GiB free, {folder}"
+    facts: dict[str, Fact] = {"path": str(folder), "bytes_free": free}
+    if free < HARDLY_ANY:
+        return wrong(what, detail, f"free some space: du -sh '{place}'", **facts)
+    if free < LITTLE:
+        return warning(what, detail, f"free some space: du -sh '{place}'", **facts)
+    if not os.access(place, os.W_OK):
+        return warning(what, f"{detail}, which can't be written to", f"ls -ld '{place}'", **facts)
+    return fine(what, detail, **facts)
