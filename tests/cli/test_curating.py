@@ -153,6 +153,34 @@ def test_a_sync_that_makes_no_sense_is_2(arcface: Arcface, words: tuple[str, ...
     assert (answer.status, answer.out, len(answer.said)) == (2, "", 1)
 
 
+def test_kept_crops_are_shown_and_written(arcface: Arcface, people: Path, own_place: Path) -> None:
+    arcface("enroll", people, "--keep-crops")
+    arcface("gallery", "rename", "Ada", "../A/d\\a")
+    assert [row["crop"] for row in arcface("gallery", "show", "Bob").records] == [True]
+    shown = arcface("gallery", "show", "../A/d\\a", "--crops", own_place / "faces")
+    assert (shown.status, shown.said) == (
+        0,
+        [f"arcface: 2 crops of 2 templates are in {own_place / 'faces'}"],
+    )
+    files = sorted((own_place / "faces").iterdir())
+    assert [file.name for file in files] == ["_A_d_a-1.png", "_A_d_a-2.png"]
+    assert [row["crop_file"] for row in shown.records] == list(map(str, files))
+    assert all(file.read_bytes().startswith(b"\x89PNG") for file in files)
+    assert (own_place / "faces").stat().st_mode & 0o077 == 0
+
+
+def test_crops_that_nobody_kept_or_that_have_no_place_are_one_line(
+    arcface: Arcface, people: Path, own_place: Path
+) -> None:
+    arcface("enroll", people)
+    none = arcface("gallery", "show", "Bob", "--crops", own_place / "faces")
+    assert (none.status, none.out, len(none.said)) == (6, "", 1)
+    arcface("enroll", people, "--keep-crops", "-g", own_place / "with")
+    (own_place / "file").write_text("")
+    blocked = arcface("gallery", "show", "Bob", "-g", own_place / "with", "--crops", own_place / "file")
+    assert (blocked.status, blocked.out, len(blocked.said)) == (7, "", 1)
+
+
 def test_removed_people_are_proven_gone(arcface: Arcface, people: Path) -> None:
     arcface("enroll", people, "--keep-crops")
     preview = arcface("gallery", "remove", "Ada", "-n")

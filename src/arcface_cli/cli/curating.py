@@ -11,27 +11,46 @@ from typing import Any
 from arcface_cli.cli.build import settings_from
 from arcface_cli.cli.console import say
 from arcface_cli.cli.listing import show_facts, show_rows
-from arcface_cli.errors import ArcfaceError, GalleryDamaged, GalleryMissing, SubjectMissing, UsageError
+from arcface_cli.errors import (
+    ArcfaceError,
+    GalleryDamaged,
+    GalleryError,
+    GalleryMissing,
+    SubjectMissing,
+    UsageError,
+)
 from arcface_cli.gallery import check, proof, writer_note
 from arcface_cli.gallery.entries import Refusal, StoredTemplate
 from arcface_cli.gallery.store import FILE_NAME, Gallery
 from arcface_cli.inputs.names import printable
+from arcface_cli.output.kept_crops import save_crops
 from arcface_cli.output.provenance import refusal_row, template_row
 from arcface_cli.settings import Settings
 from arcface_cli.workflows.transfer import transfer
+
+MAKE_ONE_WITH_CROPS = "make another with: arcface enroll ./people/ --keep-crops -g DIR"
 
 FOUND = 1
 """Exit status of `check`, `audit` and `remove --verify` when they find something."""
 
 
-def show(params: dict[str, Any], name: str) -> int:
-    """All that is stored about a person: templates, and photographs that are remembered as unusable."""
+def show(params: dict[str, Any], name: str, crops: Path | None) -> int:
+    """All that is stored about a person: templates, and photographs that are remembered as unusable.
+
+    crops: a folder for the kept crops, made if need be; None: they aren't written.
+    """
     settings = settings_from(params).values
     with Gallery.open(settings.gallery) as gallery:
+        if crops is not None and not gallery.keeps_crops:
+            raise GalleryError(f"{settings.gallery}: keeps no crops", hint=MAKE_ONE_WITH_CROPS)
         templates, refusals = stored_about(gallery, name)
-        rows = [*map(template_row, templates), *map(refusal_row, refusals)]
+        files = {} if crops is None else save_crops(crops, templates, gallery.crop)
+        rows = [*(template_row(each, files.get(each.template_id)) for each in templates)]
+        rows += map(refusal_row, refusals)
     shown = ["template", "source", "detection_score", "detector", "crop", "created"]
     show_rows(rows, settings, [*shown, "refused"] if refusals else shown)
+    if crops is not None:
+        _told(settings, f"{len(files)} crops of {len(templates)} templates are in {crops}")
     return 0
 
 

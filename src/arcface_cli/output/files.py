@@ -90,10 +90,10 @@ def telling_output(name: str) -> Iterator[None]:
         raise OutputError(f"{name} can't be written: {reason}", hint=_NEXT_STEP.get(error.errno)) from error
 
 
-def make_folder(path: Path) -> None:
-    """Make a folder for output. Raises OutputError when it can't be made."""
+def make_folder(path: Path, mode: int = 0o777) -> None:
+    """Make a folder for output, if it isn't there. Raises OutputError when it can't be made."""
     with telling_output(printable(str(path))):
-        path.mkdir(parents=True, exist_ok=True)
+        path.mkdir(mode, parents=True, exist_ok=True)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+from pathlib import Path
 from typing import Any
 
 from arcface_cli.decision import OperatingPoint
@@ -13,8 +14,8 @@ from arcface_cli.inputs.names import printable
 from arcface_cli.output.records import face, threshold
 
 
-def template_row(template: StoredTemplate) -> dict[str, Any]:
-    """Everything about one template but its feature."""
+def template_row(template: StoredTemplate, crop_file: Path | None = None) -> dict[str, Any]:
+    """Everything about one template but its feature. crop_file: where its crop was written, if it was."""
     shown = printable(os.fsdecode(template.source_path))
     row: dict[str, Any] = {"template": template.template_id, "subject": template.subject, "source": shown}
     if shown.encode() != template.source_path:
@@ -29,6 +30,7 @@ def template_row(template: StoredTemplate) -> dict[str, Any]:
         "created": template.created,
         "crop": template.has_crop,
         "refused": None,
+        **({} if crop_file is None else {"crop_file": printable(str(crop_file))}),
     }
 
 

@@ -39,6 +39,12 @@ def list_subjects(
 @app.command("show")
 def show_subject(
     name: Annotated[str, typer.Argument(help="The person.", metavar="NAME", show_default=False)],
+    crops: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write the kept crops there, a PNG a template.", metavar="DIR", parser=options.place
+        ),
+    ] = None,
     gallery: options.Gallery = None,
     format: options.FormatOfList = None,
     json: options.AsJson = False,
@@ -47,11 +53,11 @@ def show_subject(
 
     Photographs that enroll --sync refused, and remembers so as not to look at them again, stand there too.
 
-    Example: [bold]arcface gallery show alice[/bold]
+    Example: [bold]arcface gallery show alice --crops ./alice/[/bold]
     """
     from arcface_cli.cli import curating
 
-    return curating.show(locals(), name)
+    return curating.show(locals(), name, crops)
 
 
 @app.command("stats")
