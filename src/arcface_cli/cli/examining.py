@@ -39,7 +39,7 @@ def show_findings(found: Sequence[Finding], settings: Settings) -> None:
     if settings.format == "table" or (settings.format is None and terminal):
         color = terminal and wants_color()
         with data_stream() as stream:
-            stream.write(_lines(found, color=color))
+            stream.write(lines(found, color=color))
         return
     rows = [_row(finding) for finding in found]
     if settings.format in ("csv", "tsv"):
@@ -47,14 +47,14 @@ def show_findings(found: Sequence[Finding], settings: Settings) -> None:
     show_rows(rows, settings, ())
 
 
-def _lines(found: Sequence[Finding], *, color: bool) -> bytes:
+def lines(found: Sequence[Finding], *, color: bool) -> bytes:
     """A line a finding, and one for each new command. They aren't folded, so that commands can be copied."""
     from rich.console import Console
     from rich.text import Text
 
     text = io.StringIO()
     console = Console(force_terminal=color, no_color=not color, highlight=False, file=text)
-    width = max(len(finding.what) for finding in found)
+    width = max(len(printable(finding.what)) for finding in found)
     told: set[str] = set()
     for finding in found:
         level = Text(f"{finding.level:8}", STYLES[finding.level])

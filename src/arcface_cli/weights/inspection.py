@@ -62,7 +62,9 @@ def _network(store: WeightStore, entry: DetectorEntry | RecogniserEntry, file: W
         "sha256": file.sha256,
         "path": str(store.path_of(file)),
         "licence": licence.name,
+        "restricted": licence.restricted,
         "accepted": accepted,
+        "packs": ", ".join(_packs_with(store.catalogue, entry.name)),
     }
     if soundness == "damaged":
         mend = f"arcface models pull {entry.name}" if file.sources else "arcface models import FILE"

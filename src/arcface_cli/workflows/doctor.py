@@ -6,9 +6,10 @@ import os
 import platform
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from arcface_cli.diagnosis.findings import Fact, Finding, fine, refusal, warning, wrong
 from arcface_cli.diagnosis.surroundings import Surroundings
@@ -34,6 +35,14 @@ class Places:
     gallery: Path
     models: Path
     cache: Path
+
+
+class Usage(Protocol):
+    """What `shutil.disk_usage` answers."""
+
+    @property
+    def free(self) -> int:
+        """Bytes."""
 
 
 def examine(
@@ -109,11 +118,11 @@ def gallery(directory: Path, store: WeightStore) -> Iterator[Finding]:
         yield wrong("gallery", f"{directory}: {error.strerror}", f"ls -ld '{directory}'")
 
 
-def disk(what: str, folder: Path) -> Finding:
+def disk(what: str, folder: Path, usage: Callable[[Path], Usage] = shutil.disk_usage) -> Finding:
     """Space and permission where `folder` lies, or will lie."""
     place = next((each for each in (folder, *folder.parents) if each.exists()), Path("/"))
     try:
-        free = shutil.disk_usage(place).free
+        free = usage(place).free
     except OSError as error:
         return wrong(what, f"{folder}: {error.strerror}", f"ls -ld '{place}'", path=str(folder))
     detail = f"{free / 2**30:.1f} GiB free, {folder}"

@@ -103,7 +103,8 @@ def test_a_damaged_file_never_does_worse_than_being_refused(
 def test_a_library_that_loads_is_told_with_its_path(tmp_path: Path) -> None:
     maps = tmp_path / "maps"
     maps.write_text(
-        "7f00-7f01 r--p 00000000 fe:00 123   /opt/my libs/libcudnn.so.9.10.2\n7f02-7f03 rw-p 0 00:00 0 [heap]\n"
+        "7f00-7f01 r--p 00000000 fe:00 123   /opt/my libs/libcudnn.so.9.10.2\n"
+        "7f02-7f03 rw-p 0 00:00 0 [heap]\n"
     )
     loaded = SimpleNamespace()
     found = locate("libcudnn.so.9", lambda name: loaded, maps)
