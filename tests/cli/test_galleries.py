@@ -159,3 +159,28 @@ def test_what_was_committed_before_ctrl_c_stays_and_the_next_run_goes_on(
     codes = [record.get("error", {}).get("code") for record in again.records]
     assert codes.count("duplicate") == kept
     assert int(str(stats(arcface)["templates"])) == len(photos) - codes.count("no_face")
+
+
+def test_a_flat_folder_of_several_people_is_told_before_and_after(
+    arcface: Arcface, shared_data: Path, own_place: Path
+) -> None:
+    flat = own_place / "photos"
+    flat.mkdir()
+    for number in ("1", "2", "3"):
+        shutil.copyfile(
+            shared_data / "people" / f"L00{number}" / f"L00{number}_0001.jpg", flat / f"{number}.jpg"
+        )
+    answer = arcface("enroll", flat)
+    assert answer.status == 0
+    assert answer.said[0].startswith(
+        f"arcface: 3 photographs directly in {flat} are enrolled as one person, photos;"
+    )
+    assert "photos looks like several people: of 3 photographs, no more than 1 are alike" in answer.said[-1]
+    assert len(answer.said) == 3
+    quiet = arcface("enroll", flat, "-g", own_place / "other", "-q")
+    assert (quiet.status, quiet.said) == (0, [])
+
+
+def test_one_persons_photographs_raise_no_doubt(arcface: Arcface, people: Path) -> None:
+    assert len(arcface("enroll", people).said) == 1
+    assert arcface("enroll", people, "--sync").said == ["arcface: sync: 3 unchanged"]

@@ -15,15 +15,16 @@ from arcface_cli import __version__
 from arcface_cli.cli import build
 from arcface_cli.cli.batch import Batch, Target, open_sink
 from arcface_cli.cli.console import say
+from arcface_cli.cli.enrolling import mention_disagreements, mention_flat_folder, noted
 from arcface_cli.cli.galleries import mention_network, mention_other_detector
 from arcface_cli.cli.listing import show_rows
 from arcface_cli.errors import GalleryMissing, UsageError
 from arcface_cli.gallery.store import Gallery
 from arcface_cli.inputs.names import printable
-from arcface_cli.output import records
 from arcface_cli.output.records import Run
 from arcface_cli.pipeline import PhotoOutcome
 from arcface_cli.settings import Settings
+from arcface_cli.workflows.agreement import Agreement
 from arcface_cli.workflows.sync import Action, Keeping, NobodyKnown, Plan, Step, carry_out, compare
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ def sync_photographs(params: dict[str, Any]) -> int:
     build.require_runtime()
     settings = build.settings_from(params).values
     plan = planned(settings, params, folders)
+    if plan.to_embed:
+        mention_flat_folder(params, settings)
     if params["dry_run"]:
         show_rows(plan_rows(plan, prune=params["prune"]), settings, ("action", "subject", "photo", "was"))
         say(summary(plan, prune=params["prune"], done=False))
@@ -90,6 +93,7 @@ def decided_by(model: ResolvedModel, settings: Settings) -> str:
 
 def carried_out(plan: Plan, settings: Settings, params: dict[str, Any]) -> int:
     """Do what the plan says, one record a photograph; the exit status."""
+    agreement = Agreement()
     work = Batch(settings, params["fail_fast"], params["verbose"], lambda: len(plan.steps))
     model = build.store(settings).resolve(settings.model, settings.detector)
     run = Run("enroll", __version__, model.name, model.detector.entry.name, "none", settings.precision)
@@ -121,7 +125,8 @@ def carried_out(plan: Plan, settings: Settings, params: dict[str, Any]) -> int:
         mention_network(settings)
         if plan.to_embed:
             mention_other_detector(gallery.detector, run.detector, settings)
-        work.run(sink, outcomes, lambda *result: records.enrolled(run, *result))
+        work.run(sink, outcomes, noted(agreement, run))
+    mention_disagreements(agreement, settings, run.model)
     if not settings.quiet:
         say(summary(plan, prune=params["prune"], done=True))
     return work.tally.status()

@@ -73,6 +73,29 @@ def people(paths: Sequence[str | os.PathLike[str]]) -> Iterator[Photo]:
     return _people(_typed(paths))
 
 
+@dataclass(frozen=True, slots=True)
+class FlatFolder:
+    """A folder whose photographs `people` takes for one person's, and how many lie directly in it."""
+
+    folder: Path
+    photographs: int
+    subject: str | None
+
+
+def flat_folder(paths: Sequence[str | os.PathLike[str]]) -> FlatFolder | None:
+    """The one folder that was named, if several photographs lie directly in it and no person's folder does.
+
+    Several folders, each a person's, are what a shell makes of people/*: nobody has to be told of them.
+    """
+    if len(paths) != 1 or not _leads_to_folder(Path(paths[0])):
+        return None
+    root = Path(paths[0])
+    listing = _list(root)
+    if len(listing.photos) < 2 or _holds_people(root, listing):
+        return None
+    return FlatFolder(root, len(listing.photos), folder_subject(root))
+
+
 def _typed(paths: Sequence[str | os.PathLike[str]]) -> list[str]:
     """The paths as text. An empty one would stand for the current folder, which nobody meant by "$unset"."""
     typed = [os.fspath(path) for path in paths]
@@ -134,8 +157,7 @@ def _photos_of(root: Path, recursive: bool) -> Iterator[Photo]:
 
 def _people_of(root: Path) -> Iterator[Photo]:
     listing = _list(root)
-    several = any(_holds_photos(root / name, {_identity(root)}) for name in listing.folders)
-    subject = None if several else folder_subject(root)
+    subject = None if _holds_people(root, listing) else folder_subject(root)
     yield from _photos_in(listing, root, subject)
     nothing_yet = not listing.photos and listing.failure is None
     seen: set[_Identity] = {_identity(root)}
@@ -146,6 +168,11 @@ def _people_of(root: Path) -> Iterator[Photo]:
                 yield photo
     if nothing_yet:
         yield _nothing_in(root, recursive=True)
+
+
+def _holds_people(root: Path, listing: _Listing) -> bool:
+    """Whether a folder inside holds photographs: then each folder inside is a person's."""
+    return any(_holds_photos(root / name, {_identity(root)}) for name in listing.folders)
 
 
 def _photos_in(listing: _Listing, root: Path, subject: str | None = None) -> Iterator[Photo]:

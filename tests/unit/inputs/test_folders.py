@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from arcface_cli.errors import ArcfaceError, MissingFile, NoInputs, UsageError
-from arcface_cli.inputs.folders import SUFFIXES, people, photos
+from arcface_cli.inputs.folders import SUFFIXES, flat_folder, people, photos
 from arcface_cli.inputs.photo import Photo
 
 
@@ -209,3 +209,24 @@ def test_an_empty_name_is_refused_and_never_means_the_current_folder() -> None:
     for inputs in (photos, people):
         with pytest.raises(UsageError, match="an empty name"):
             inputs(["a.jpg", ""])
+
+
+def test_a_flat_folder_is_one_persons_and_can_be_told(tmp_path: Path) -> None:
+    plant(tmp_path, "ada/1.jpg", "ada/2.jpg", "ada/notes.txt", "ada/empty/notes.txt")
+    flat = flat_folder([str(tmp_path / "ada")])
+    assert flat is not None
+    assert (flat.photographs, flat.subject) == (2, "ada")
+    assert {photo.subject for photo in people([str(tmp_path / "ada")])} == {"ada"}
+
+
+@pytest.mark.parametrize(
+    "named", [["people"], ["people/ada", "people/bob"], ["people/ada/1.jpg"], ["one"], ["gone"]]
+)
+def test_folders_of_people_several_folders_and_single_photographs_are_not_flat(
+    tmp_path: Path, named: list[str]
+) -> None:
+    plant(
+        tmp_path, "people/ada/1.jpg", "people/ada/2.jpg", "people/bob/1.jpg", "people/1.jpg", "people/2.jpg"
+    )
+    plant(tmp_path, "one/1.jpg")
+    assert flat_folder([str(tmp_path / name) for name in named]) is None
