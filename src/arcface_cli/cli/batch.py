@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from arcface_cli.cli.console import data_stream, is_terminal, say, say_error, wants_color
 from arcface_cli.cli.tally import Tally
@@ -49,21 +49,21 @@ class Target:
         unasked = self.settings.format is None and self.output is None
         return self.status_only and self.settings.quiet and unasked
 
-    def resume(self, photos: Iterator[Photo], batch: Batch) -> int:
-        """Take the inputs that the output already has off `photos`; return the bytes of it to keep.
+    def resume(
+        self, photos: Iterator[Photo], tally: Tally, settings: str
+    ) -> contextlib.AbstractContextManager[BinaryIO]:
+        """The output, to be continued; the inputs that it already has are taken off `photos` and counted.
 
-        Raises UsageError when there is nothing that could be continued.
+        settings: digest of what changes records. Raises UsageError when it is nothing that this run could
+        continue, OutputError when it can't be written.
         """
-        from arcface_cli.cli.resuming import refuse_other_command, resumable, skip_done
-        from arcface_cli.output.resume import earlier_conditions
+        from arcface_cli.cli.resuming import Continuation, resumable
 
         if self.output is None:
             raise UsageError("--resume needs an output to go on with", hint="name it with -o FILE")
         format_ = resumable(self.format_for(terminal=False))
-        refuse_other_command(self.output, format_, self.command, self.dimension)
-        keep = skip_done(photos, self.output, format_, batch.tally)
-        batch.conditions = earlier_conditions(self.output) if keep and format_ == "jsonl" else None
-        return keep
+        going_on = Continuation(self.output, format_, self.command, self.dimension, settings)
+        return going_on.open(photos, tally)
 
     def format_for(self, *, terminal: bool) -> Format:
         """What was asked for, else what the file's suffix says, else what suits the reader."""
@@ -87,8 +87,6 @@ class Batch:
     count: Callable[[], int] | None = None
     tally: Tally = field(default_factory=Tally)
     started: float = field(default_factory=time.monotonic)
-    conditions: Record | None = None
-    """Of a continued output: what its records say of the run, so that another model isn't mixed in."""
 
     def run(
         self,
@@ -100,7 +98,6 @@ class Batch:
         with contextlib.closing(_as_generator(results)) as stream, self._progress(sink) as advance:
             for photo, outcome in stream:
                 record = record_of(photo, outcome)
-                self._check_conditions(record)
                 with telling_output("the output"):
                     sink.write(record)
                 self._count(photo, outcome, record)
@@ -108,18 +105,6 @@ class Batch:
                 if self.fail_fast and isinstance(outcome, Failed):
                     say("stopped at the first failure, as --fail-fast asks")
                     return
-
-    def _check_conditions(self, record: Record) -> None:
-        if self.conditions is None:
-            return
-        from arcface_cli.output.resume import conditions_of
-
-        if self.conditions != conditions_of(record):
-            raise UsageError(
-                "--resume: the output was made with another model, device or threshold",
-                hint="use the settings of the first run, or name another -o",
-            )
-        self.conditions = None
 
     def finish(self, command: str) -> None:
         """The summary line, where there is more than one input to sum up."""
@@ -150,10 +135,12 @@ class Batch:
 
 
 @contextlib.contextmanager
-def open_sink(target: Target, keep: int | None = None) -> Iterator[Sink]:
+def open_sink(
+    target: Target, earlier: contextlib.AbstractContextManager[BinaryIO] | None = None
+) -> Iterator[Sink]:
     """A sink on stdout, or on a file that appears only when the block ends well.
 
-    keep: of a file that is continued instead, the bytes to keep (see `Target.resume`).
+    earlier: the file that is continued instead (see `Target.resume`).
     """
     # Asked first: inside data_stream, file descriptor 1 is stderr, which may be another kind of file.
     terminal = target.output is None and is_terminal()
@@ -169,7 +156,7 @@ def open_sink(target: Target, keep: int | None = None) -> Iterator[Sink]:
         # What native libraries print must not reach stdout, even when the data goes elsewhere.
         stream = stack.enter_context(data_stream())
         if target.output is not None:
-            stream = stack.enter_context(output_file(target.output, keep))
+            stream = stack.enter_context(output_file(target.output, earlier))
         sink = make_sink(
             form,
             stream,

@@ -147,11 +147,19 @@ class Workshop:
 
 
 def workshop(
-    command: str, settings: Settings, photos: Iterator[Photo], *, recognise: bool, faces: str, verbosity: int
+    command: str,
+    settings: Settings,
+    photos: Iterator[Photo],
+    *,
+    recognise: bool,
+    faces: str,
+    verbosity: int,
+    made_with: str | None = None,
 ) -> Workshop:
     """Load the networks that a verb needs. faces: which ones count unless the user says otherwise.
 
     A single photograph gets all cores for itself; several share them, one core each.
+    made_with: digest of the settings that change records, of a verb whose output can be continued.
     """
     from arcface_cli.detection.selection import FaceChoice
     from arcface_cli.imaging.geometry import limit_threads
@@ -180,7 +188,8 @@ def workshop(
         pooled=options.device.cuda_index is not None,
     )
     name = None if model is None else model.name
-    run = Run(command, __version__, name, found.entry.name, str(options.device), settings.precision)
+    device, precision = str(options.device), settings.precision
+    run = Run(command, __version__, name, found.entry.name, device, precision, made_with)
     return Workshop(stages, run, workers, chain(ahead, photos))
 
 

@@ -8,9 +8,11 @@ from typing import Any
 
 from arcface_cli.cli import build
 from arcface_cli.cli.batch import Batch, Target, open_sink
+from arcface_cli.cli.conditions import aligning
 from arcface_cli.cli.pictures import sheets
 from arcface_cli.output import records
 from arcface_cli.output.crops import MANIFEST, CropFolder
+from arcface_cli.output.files import make_folder
 from arcface_cli.workflows.align import align
 
 
@@ -24,9 +26,17 @@ def align_photographs(params: dict[str, Any]) -> int:
     verbosity: int = params["verbose"]
     batch = Batch(settings, params["fail_fast"], verbosity, build.counter(params))
     manifest = Target("align", replace(settings, format="jsonl"), output / MANIFEST)
-    keep = manifest.resume(photos, batch) if resume else None
-    with open_sink(Target("align", settings)) as sink, CropFolder(output, keep) as folder:
-        shop = build.workshop("align", settings, photos, recognise=False, faces="all", verbosity=verbosity)
+    made_with = aligning(settings)
+    make_folder(output)
+    earlier = manifest.resume(photos, batch.tally, made_with) if resume else None
+    with open_sink(Target("align", settings)) as sink, CropFolder(output, earlier) as folder:
+        shop = build.workshop(
+            *("align", settings, photos),
+            recognise=False,
+            faces="all",
+            verbosity=verbosity,
+            made_with=made_with,
+        )
         with sheets(params["sheet"], folder.save, resume=resume, quiet=settings.quiet) as save:
             results = align(shop.results(), save)
             batch.run(

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 from pathlib import Path
 from types import TracebackType
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,17 +35,19 @@ class CropFolder:
 
     A crop is called NAME-HASH-FACE.png: the photograph's name, eight digits of the hash of its path (two
     photographs may have one name) and the face's number. The same run writes the same names again.
-    keep: of a manifest that is continued, the bytes to keep.
+    earlier: the manifest of an earlier run, where that is continued.
     """
 
-    def __init__(self, folder: Path, keep: int | None = None) -> None:
+    def __init__(
+        self, folder: Path, earlier: contextlib.AbstractContextManager[BinaryIO] | None = None
+    ) -> None:
         self._folder = folder
-        self._keep = keep
+        self._earlier = earlier
         self._closing = contextlib.ExitStack()
 
     def __enter__(self) -> CropFolder:
         make_folder(self._folder)
-        self._manifest = self._closing.enter_context(output_file(self._folder / MANIFEST, self._keep))
+        self._manifest = self._closing.enter_context(output_file(self._folder / MANIFEST, self._earlier))
         return self
 
     def __exit__(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,9 +27,11 @@ _NEXT_STEP: dict[int | None, str] = {
 """What to do, where it isn't space that is missing."""
 
 
-def output_file(path: Path, keep: int | None) -> contextlib.AbstractContextManager[BinaryIO]:
-    """A new file that appears whole, or with `keep` the old one, continued behind so many bytes."""
-    return whole_file(path) if keep is None else continued_file(path, keep)
+def output_file(
+    path: Path, earlier: contextlib.AbstractContextManager[BinaryIO] | None
+) -> contextlib.AbstractContextManager[BinaryIO]:
+    """A new file that appears whole, or else the one of an earlier run, where that is continued."""
+    return whole_file(path) if earlier is None else earlier
 
 
 @contextlib.contextmanager
@@ -38,7 +41,7 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
     A link stays, and leads to the new file. A device or a pipe (/dev/null, a FIFO) can't appear whole: it is
     written to as it is, never replaced.
 
-    Raises OutputError when it can't be written, UsageError for a folder.
+    Raises OutputError when it can't be written, or a run continues it, and UsageError for a folder.
     """
     shown = printable(str(path))
     if path.is_dir():
@@ -49,6 +52,8 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
                 yield file
             return
         target = Path(os.path.realpath(path))
+        with contextlib.suppress(FileNotFoundError, PermissionError), target.open("rb") as earlier:
+            lock(earlier, shown)  # else a run that continues it would write into a file without a name
         temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
         try:
             with temporary.open("xb") as file:
@@ -62,20 +67,19 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
                 temporary.unlink(missing_ok=True)
 
 
-def continued_file(path: Path, keep: int) -> BinaryIO:
-    """Open an output for appending, cut off behind its last whole record.
-
-    keep: bytes to keep. Raises OutputError when it can't be written.
-    """
-    with telling_output(printable(str(path))):
-        stream = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644), "r+b")
-        try:
-            stream.truncate(keep)
-            stream.seek(keep)
-        except BaseException:
-            stream.close()
+def lock(stream: BinaryIO, shown: str) -> None:
+    """Keep other runs off an open output until it is closed, or else raise OutputError."""
+    try:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno in (errno.ENOLCK, errno.EOPNOTSUPP):
+            return  # a file system without locks (docs/batch.md)
+        stream.close()
+        if error.errno != errno.EWOULDBLOCK:
             raise
-    return stream
+        raise OutputError(
+            f"{shown} is being written by another arcface", hint="let that end, or name another -o"
+        ) from error
 
 
 @contextlib.contextmanager

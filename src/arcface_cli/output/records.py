@@ -30,7 +30,10 @@ Record = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What is the same for all records of a run. device: the one that really serves."""
+    """What is the same for all records of a run.
+
+    device: the one that really serves.  settings: digest of all that changes records (`cli.conditions`).
+    """
 
     command: str
     version: str
@@ -38,11 +41,13 @@ class Run:
     detector: str
     device: str
     precision: str
+    settings: str | None = None
 
     def header(self) -> Record:
         """The `run` object."""
         header = {"version": self.version, "device": self.device, "precision": self.precision}
-        return {**header, "detector": self.detector}
+        settings = {} if self.settings is None else {"settings": self.settings}
+        return {**header, "detector": self.detector, **settings}
 
 
 def aligned(run: Run, photo: Photo, outcome: Outcome[AlignedPhoto]) -> Record:

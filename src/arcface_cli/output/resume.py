@@ -3,19 +3,24 @@
 An output that is continued (JSON Lines, CSV, TSV) is written record by record, so after a power cut or a
 SIGKILL it holds whole records and perhaps a torn last one. The torn one is cut off and done again; of
 CSV the last input's rows are, since nothing in them says whether another face was to follow.
+
+One process at a time continues an output: it holds a lock on the open file, which ends with the process.
 """
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import BinaryIO, Literal
 
 from arcface_cli.errors import UsageError
 from arcface_cli.inputs.names import printable
+from arcface_cli.output.files import lock, telling_output
 
 ResumableFormat = Literal["jsonl", "csv", "tsv"]
 RESUMABLE: tuple[ResumableFormat, ...] = ("jsonl", "csv", "tsv")
@@ -27,8 +32,14 @@ _OURS = {"input", "status", "code"}
 
 @dataclass(frozen=True, slots=True)
 class EarlierRecord:
-    """What an earlier run wrote about one input. end: offset in bytes just behind its record."""
+    """What an earlier run wrote about one input.
 
+    command: None where the format doesn't tell.  settings: digest of what changes records (`Run.settings`).
+    end: offset in bytes just behind its record.
+    """
+
+    command: str | None
+    settings: str | None
     input: str
     status: str
     code: str | None
@@ -36,56 +47,73 @@ class EarlierRecord:
     end: int
 
 
-def earlier_records(path: Path, format_: ResumableFormat) -> Iterator[EarlierRecord]:
-    """The records of an output that are sure to be whole, in order, lazily; none where there is no file.
+def locked_output(path: Path) -> BinaryIO:
+    """Open an output, made where there is none, to read and to continue; nobody else can until it is closed.
+
+    Raises UsageError for what is no file, OutputError when it can't be written or another process has it.
+    """
+    shown = printable(str(path))
+    if path.exists() and not path.is_file():
+        raise UsageError(f"--resume: {shown} is no file that could be continued", hint="name a file with -o")
+    with telling_output(shown):
+        while True:
+            stream = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644), "r+b")
+            lock(stream, shown)
+            with contextlib.suppress(FileNotFoundError):
+                if os.path.samestat(os.fstat(stream.fileno()), path.stat()):
+                    return stream
+            stream.close()  # it was replaced while we waited for it
+
+
+@contextlib.contextmanager
+def continued(stream: BinaryIO, shown: str) -> Iterator[BinaryIO]:
+    """Write on where the stream stands; what was written is on disk when the block ends well."""
+    with stream:
+        yield stream
+        with telling_output(shown):
+            stream.flush()
+            os.fsync(stream.fileno())
+
+
+def cut(stream: BinaryIO, keep: int, shown: str) -> None:
+    """Leave the first `keep` bytes and stand behind them. Raises OutputError."""
+    with telling_output(shown):
+        stream.truncate(keep)
+        stream.seek(keep)
+
+
+def earlier_records(stream: BinaryIO, path: Path, format_: ResumableFormat) -> Iterator[EarlierRecord]:
+    """The records of an output that are sure to be whole, in order, lazily.
 
     Raises UsageError for a file that no arcface wrote.
     """
-    try:
-        stream = path.open("rb")
-    except FileNotFoundError:
-        return
-    with stream:
-        yield from _json_records(stream, path) if format_ == "jsonl" else _row_records(stream, path, format_)
+    stream.seek(0)
+    yield from _json_records(stream, path) if format_ == "jsonl" else _row_records(stream, path, format_)
 
 
-def earlier_conditions(path: Path) -> dict[str, Any] | None:
-    """Model, run header and threshold of the first record in JSON Lines; None where there is none."""
-    try:
-        with path.open("rb") as stream:
-            first = json.loads(stream.readline())
-    except (OSError, ValueError):
-        return None
-    return conditions_of(first) if isinstance(first, dict) else None
-
-
-def earlier_columns(path: Path, format_: Literal["csv", "tsv"]) -> list[str] | None:
+def earlier_columns(stream: BinaryIO, format_: Literal["csv", "tsv"]) -> list[str] | None:
     """The columns of an output in CSV or TSV; None where there is no whole header, or not one of ours."""
-    try:
-        with path.open("rb") as stream:
-            line = stream.readline()
-    except OSError:
-        return None
+    stream.seek(0)
+    line = stream.readline()
     columns = _header(line, format_)
     return columns if line.endswith(b"\n") and set(columns) >= _OURS else None
-
-
-def conditions_of(record: dict[str, Any]) -> dict[str, Any]:
-    """What must be equal in all records of one output."""
-    return {key: record.get(key) for key in ("command", "model", "run", "threshold")}
 
 
 def _json_records(stream: BinaryIO, path: Path) -> Iterator[EarlierRecord]:
     end = 0
     for line in stream:
         if not line.endswith(b"\n"):
+            if not _begins(line, b'{"schema": '):
+                raise _foreign(path, f"offset {end}")
             return  # torn
         end += len(line)
         try:
             record = json.loads(line)
             error = record.get("error") or {}
             matched = any(face.get("decision") == "match" for face in record.get("faces", ()))
-            yield EarlierRecord(record["input"], record["status"], error.get("code"), matched, end)
+            settings = record["run"].get("settings")
+            told = (record["command"], settings, record["input"], record["status"], error.get("code"))
+            yield EarlierRecord(*told, matched, end)
         except (ValueError, KeyError, AttributeError, TypeError) as problem:
             raise _foreign(path, f"offset {end - len(line)}") from problem
 
@@ -95,7 +123,7 @@ def _row_records(stream: BinaryIO, path: Path, format_: Literal["csv", "tsv"]) -
     delimiter = _DELIMITER[format_]
     header_line = stream.readline()
     header = _header(header_line, format_)
-    if not header_line.endswith(b"\n"):
+    if not header_line.endswith(b"\n") and _begins(header_line, b"input" + delimiter.encode()):
         return
     if not set(header) >= _OURS:
         raise _foreign(path, "its header")
@@ -113,11 +141,17 @@ def _row_records(stream: BinaryIO, path: Path, format_: Literal["csv", "tsv"]) -
             pending = None
         matched = row.get("decision") == "match" or (pending is not None and pending.matched)
         face, end = number, end + len(line)
-        pending = EarlierRecord(row["input"], row["status"], row["code"] or None, matched, end)
+        told = (None, row.get("settings"), row["input"], row["status"], row["code"] or None)
+        pending = EarlierRecord(*told, matched, end)
 
 
 def _header(line: bytes, format_: Literal["csv", "tsv"]) -> list[str]:
     return next(csv.reader([line.decode("utf-8", "replace")], delimiter=_DELIMITER[format_]), [])
+
+
+def _begins(line: bytes, start: bytes) -> bool:
+    """Whether a torn line begins as ours do: another's is no more ours to cut off for being short."""
+    return line.startswith(start) or start.startswith(line)
 
 
 def _foreign(path: Path, where: str) -> UsageError:

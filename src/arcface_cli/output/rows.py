@@ -23,12 +23,12 @@ FITNESS = (*QUALITY, "refused")
 SOURCE = ("width", "height", "sha256", "input_b64")
 MAKER = ("model", "detector", "canonical_fingerprint")
 COLUMNS: dict[str, tuple[str, ...]] = {
-    "align": (*HEAD, "face", *FACE, "crop", *FITNESS),
-    "embed": (*HEAD, "face", *FACE, *LANDMARKS, *SOURCE, *MAKER, *FITNESS),
+    "align": (*HEAD, "face", *FACE, "crop", *FITNESS, "settings"),
+    "embed": (*HEAD, "face", *FACE, *LANDMARKS, *SOURCE, *MAKER, *FITNESS, "settings"),
     "enroll": (*HEAD, "subject", "template", "face", *FACE, *FITNESS),
     "identify": (
         *(*HEAD, "face", *FACE, "decision", "subject", "similarity", "distance", "margin", "nearest"),
-        *FITNESS,
+        *(*FITNESS, "settings"),
     ),
     "verify": ("input_a", "input_b", *HEAD[1:], "same_person", "similarity", "distance", "threshold"),
 }
@@ -60,7 +60,7 @@ def rows_of(record: Record) -> list[Row]:
     head: Row = {key: record[key] for key in _FROM_RECORD if key in record}
     if "image" in record:
         head |= record["image"]
-    head["detector"] = record["run"].get("detector")
+    head |= {key: record["run"].get(key) for key in ("detector", "settings")}
     error = record.get("error")
     if error is not None:
         head |= {"code": error["code"], "message": error["message"]}

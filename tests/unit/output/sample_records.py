@@ -43,7 +43,8 @@ MISSING = Failed(MissingFile("a.jpg does not exist"))
 
 
 def run(command: str, model: str | None = "compact") -> Run:
-    return Run(command, "0.1.0", model, "yunet", "cpu", "fp32")
+    settings = "0123456789ab" if command in ("align", "embed", "identify") else None
+    return Run(command, "0.1.0", model, "yunet", "cpu", "fp32", settings)
 
 
 def aligned(photo: Photo = A) -> Record:

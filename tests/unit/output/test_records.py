@@ -114,6 +114,7 @@ def test_the_run_says_which_device_really_served() -> None:
         "device": "cpu",
         "precision": "fp32",
         "detector": "yunet",
+        "settings": "0123456789ab",
     }
 
 

@@ -71,10 +71,10 @@ def test_csv_has_a_row_a_face_and_a_row_for_an_input_without_one() -> None:
     failed = records.aligned(run("align", None), A, Failed(MissingFile("a.jpg does not exist")))
     assert written("csv", "align", aligned(), failed).decode() == (
         "input,status,code,message,face,x_min,y_min,x_max,y_max,detection_score,crop,"
-        "size,sharpness,yaw,pitch,roll,dark,bright,refused\n"
-        "a.jpg,done,,,0,10.0,10.0,122.0,122.0,0.9,crops/a-0.png,,,,,,,,\n"
-        "a.jpg,done,,,1,30.0,20.0,90.0,80.0,0.75,crops/a-1.png,,,,,,,,\n"
-        "a.jpg,failed,missing_file,a.jpg does not exist,,,,,,,,,,,,,,,\n"
+        "size,sharpness,yaw,pitch,roll,dark,bright,refused,settings\n"
+        "a.jpg,done,,,0,10.0,10.0,122.0,122.0,0.9,crops/a-0.png,,,,,,,,,0123456789ab\n"
+        "a.jpg,done,,,1,30.0,20.0,90.0,80.0,0.75,crops/a-1.png,,,,,,,,,0123456789ab\n"
+        "a.jpg,failed,missing_file,a.jpg does not exist,,,,,,,,,,,,,,,,0123456789ab\n"
     )
 
 

@@ -43,6 +43,7 @@ def embed(
     given = dict(locals())
     from arcface_cli.cli import build
     from arcface_cli.cli.batch import Batch, Target, open_sink
+    from arcface_cli.cli.conditions import embedding
     from arcface_cli.output import records
 
     build.require_runtime()
@@ -51,9 +52,12 @@ def embed(
     dimension = build.feature_dimension(settings)
     work = Batch(settings, fail_fast, verbose, build.counter(given))
     target = Target("embed", settings, output, dimension)
-    keep = target.resume(photos, work) if resume else None
-    with open_sink(target, keep) as sink:
-        shop = build.workshop("embed", settings, photos, recognise=True, faces="all", verbosity=verbose)
+    made_with = embedding(settings)
+    earlier = target.resume(photos, work.tally, made_with) if resume else None
+    with open_sink(target, earlier) as sink:
+        shop = build.workshop(
+            "embed", settings, photos, recognise=True, faces="all", verbosity=verbose, made_with=made_with
+        )
         work.run(
             sink, shop.results(), lambda photo, seen: records.embedded(shop.run, photo, seen, sink.features)
         )
