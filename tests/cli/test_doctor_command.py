@@ -77,13 +77,13 @@ def test_a_damaged_network_is_5(
 
 
 def test_lines_for_people_are_not_folded_and_repeat_no_command() -> None:
-    long = "python -m pip " + "word " * 60
+    long = "python -m pip" + " word" * 60
     found = [fine("python", "3.12"), wrong("a", "is broken", long), warning("bb\x1b[31m", "is\nso", long)]
     shown = lines(found, color=False).decode().splitlines()
     assert shown == [
         "ok      python      3.12",
         "error   a           is broken",
-        f"{'':20}mend: {long}".rstrip(),
+        f"{'':20}mend: {long}",
         "warning bb\\x1b[31m  is\\nso",
         f"{'':20}mend: as above",
     ]
