@@ -59,8 +59,14 @@ def _no_search(
     return fine("search", "exact search with NumPy (FAISS is not installed, which only GPUs need)")
 
 
-def gallery_findings(directory: Path, models: Collection[str]) -> Iterator[Finding]:
-    """Everything `gallery check` finds, as lines. models: SHA-256 of the recognisers that are installed."""
+def gallery_findings(
+    directory: Path, models: Collection[str], in_force: str | None = None
+) -> Iterator[Finding]:
+    """Everything `gallery check` finds, as lines, and whether its model is at hand.
+
+    models: SHA-256 of the recognisers that are installed.  in_force: of the one that is used unless another
+    is named, None if none is.
+    """
     what = "gallery"
     if not (directory / FILE_NAME).exists():
         yield fine(what, f"none yet in {directory}", path=str(directory))
@@ -77,9 +83,11 @@ def gallery_findings(directory: Path, models: Collection[str]) -> Iterator[Findi
     if all(finding.level is not Level.ERROR for finding in damage):
         counted = f"{stats.subjects} subjects, {stats.templates} templates, made with {stats.model}"
         yield fine(what, f"{counted}, {directory}", path=str(directory), templates=stats.templates)
+    name = "NAME" if stats.model is None else stats.model
     if sha256 not in models:
-        name = stats.model if stats.model is not None else "the model"
         yield warning(what, f"{name}, which made it, is not installed", f"arcface models pull {name}")
+    elif in_force not in (None, sha256):
+        yield warning(what, f"made with {name}, but another model is in force", f"arcface models use {name}")
 
 
 def _told(what: str, found: Iterator[check.Finding]) -> Iterator[Finding]:

@@ -6,7 +6,7 @@ Whatever loads a native library happens in a process of its own.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from arcface_cli.diagnosis.apart import Answer
 from arcface_cli.diagnosis.findings import Finding, fine, warning, wrong
 from arcface_cli.diagnosis.packages import RUNTIME, Installer, Owner, examine_owners
 from arcface_cli.diagnosis.surroundings import Surroundings
+from arcface_cli.errors import DeviceUnavailable
 from arcface_cli.runtime import cards, libraries, selftest
 from arcface_cli.runtime.devices import (
     DRIVER_LIBRARY,
@@ -60,10 +61,16 @@ def survey_runtime(_: object) -> dict[str, Any]:
 
 
 def survey_driver(_: object) -> dict[str, Any]:
-    """In a child: the driver's library and version, and the cards it offers."""
+    """In a child: the driver's library and version, and the cards it offers, or why it offers none."""
     library = libraries.locate(DRIVER_LIBRARY)
-    found = [] if library.problem is not None else [[card.name, card.memory] for card in cards.cards()]
-    return {**_as_dict(library), "driver": cards.driver_version(), "cards": found}
+    found: list[cards.Card] = []
+    if library.problem is None:
+        try:
+            found = cards.cards()
+        except DeviceUnavailable as error:
+            library = replace(library, problem=error.message)
+    told = [[card.name, card.memory] for card in found]
+    return {**_as_dict(library), "driver": cards.driver_version(), "cards": told}
 
 
 def survey_libraries(_: object) -> list[dict[str, Any]]:

@@ -65,7 +65,7 @@ def examine(
     yield from gallery_room.search_findings(asked, gpus=gpus)
     yield from weights_room.findings(store, model, detector)
     yield from _recogniser(store, model, detector, serving, asked)
-    yield from gallery(places.gallery, store)
+    yield from gallery(places.gallery, store, _sha256_in_force(store, model, detector))
     for name in ("models", "cache", "gallery"):
         yield disk(f"disk of {name}", getattr(places, name))
 
@@ -107,11 +107,18 @@ def _recogniser(
     yield from runtime_room.recogniser_findings(entry.name, request, serving, here)
 
 
-def gallery(directory: Path, store: WeightStore) -> Iterator[Finding]:
+def _sha256_in_force(store: WeightStore, model: str | None, detector: str | None) -> str | None:
+    try:
+        return store.resolve(model, detector).recogniser.sha256
+    except ArcfaceError:
+        return None
+
+
+def gallery(directory: Path, store: WeightStore, in_force: str | None) -> Iterator[Finding]:
     """The gallery's own check, and whether its model is here."""
     try:
         models = weights_room.installed_recognisers(store)
-        yield from gallery_room.gallery_findings(directory, models)
+        yield from gallery_room.gallery_findings(directory, models, in_force)
     except ArcfaceError as error:
         yield refusal("gallery", error)
     except OSError as error:

@@ -85,6 +85,12 @@ def test_a_gallery_whose_model_is_gone_says_what_to_pull(enrolled: Path) -> None
     assert (finding.level, finding.mend) == (Level.WARNING, "arcface models pull compact")
 
 
+def test_a_gallery_of_another_model_than_the_one_in_force_says_which_to_use(enrolled: Path) -> None:
+    *_, finding = gallery_findings(enrolled, {MODEL, "ef" * 32}, "ef" * 32)
+    assert (finding.level, finding.mend) == (Level.WARNING, "arcface models use compact")
+    assert len(list(gallery_findings(enrolled, {MODEL}, MODEL))) == 1
+
+
 def test_a_gallery_that_others_may_read_is_a_warning(enrolled: Path) -> None:
     (enrolled / FILE_NAME).chmod(0o644)
     finding, *_ = gallery_findings(enrolled, {MODEL})

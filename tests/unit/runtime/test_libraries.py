@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from arcface_cli.errors import DeviceUnavailable
 from arcface_cli.runtime.cards import Card, cards, driver_version
 from arcface_cli.runtime.libraries import Library, locate, needed_by, nvidia_libraries, version_of
 
@@ -172,6 +173,10 @@ class FakeDriver:
     def cuInit(self, flags: int) -> int:
         return self.status
 
+    def cuGetErrorName(self, status: int, name: Any) -> int:
+        name._obj.value = {803: b"CUDA_ERROR_SYSTEM_DRIVER_MISMATCH"}.get(status)
+        return 0
+
     def cuDeviceGetCount(self, count: Any) -> int:
         count._obj.value = 2
         return 0
@@ -193,8 +198,16 @@ def test_cards_are_told_by_name_and_memory() -> None:
     assert cards(lambda name: FakeDriver()) == [Card("Card 0", 80 * 2**30), Card("Card 1", 80 * 2**30)]
 
 
-def test_a_driver_that_fails_has_no_cards() -> None:
+def test_a_driver_may_have_no_cards() -> None:
     assert cards(lambda name: FakeDriver(100)) == []
+
+
+@pytest.mark.parametrize(
+    ("status", "told"), [(803, "CUDA_ERROR_SYSTEM_DRIVER_MISMATCH, 803"), (4711, "CUDA error 4711")]
+)
+def test_a_driver_that_does_not_start_says_why(status: int, told: str) -> None:
+    with pytest.raises(DeviceUnavailable, match=told):
+        cards(lambda name: FakeDriver(status))
 
 
 def test_the_version_of_the_driver_stands_in_its_file(tmp_path: Path) -> None:
