@@ -7,6 +7,7 @@ import gc
 import os
 import signal
 import sys
+import time
 from collections.abc import Iterable
 from importlib import import_module
 from types import FrameType
@@ -93,25 +94,50 @@ def root(
 def main() -> None:
     """Run the command line of this process, and end it with the documented status."""
     open_closed_streams()
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, _interrupted)
+    stop = Stop()
+    stop.listen()
     # Most runs are short: looking for cycles while modules load, and taking the interpreter apart at the
     # end, would be a fifth of their time.
     gc.set_threshold(100_000)
     # OpenBLAS, at NumPy's import, starts a thread a core and lets them spin for work that mostly never comes.
     if not MULTIPLIERS & set(sys.argv[1:2]):
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    status = run(sys.argv[1:])
+    status = stop.status(run(sys.argv[1:]))
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError):
             stream.flush()
     os._exit(status)
 
 
-def _interrupted(number: int, frame: FrameType | None) -> None:
-    """The first Ctrl-C lets what is under way finish; the second one stops at once."""
-    signal.signal(signal.SIGINT, lambda *_: os._exit(INTERRUPTED_STATUS))
-    raise KeyboardInterrupt
+class Stop:
+    """Ends a run that is asked to: a first signal lets what is under way finish, a second stops at once."""
+
+    SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    """Ctrl-C; kill, timeout, systemd and batch systems; a terminal or a connection that is gone."""
+    ECHO_S = 1.0
+    """`timeout` and terminals send one signal twice, to the process and to its group: no second one yet."""
+
+    def __init__(self) -> None:
+        self._number = int(signal.SIGINT)
+        self._since: float | None = None
+
+    def listen(self) -> None:
+        """Take the signals that end a process; one that is ignored (nohup, a shell's &) stays so."""
+        for number in self.SIGNALS:
+            if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
+                signal.signal(number, self._stop)
+
+    def status(self, status: int) -> int:
+        """The status to end with: 128 + the signal's number, as shells have it, where one ended the run."""
+        return 128 + self._number if status == INTERRUPTED_STATUS else status
+
+    def _stop(self, number: int, frame: FrameType | None) -> None:
+        now = time.monotonic()
+        if self._since is None:
+            self._number, self._since = number, now
+            raise KeyboardInterrupt
+        if number == signal.SIGINT or now - self._since > self.ECHO_S:
+            os._exit(128 + number)
 
 
 def run(arguments: list[str]) -> int:

@@ -1,0 +1,121 @@
+"""A run that is told to stop keeps what was done, leaves no half-written file, and says how to go on."""
+
+from __future__ import annotations
+
+import os
+import pty
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from command_line import command_line, environment
+
+pytestmark = [pytest.mark.real, pytest.mark.usefixtures("weights")]
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@pytest.fixture
+def words(album: Path, own_place: Path) -> list[str]:
+    """To embed more photographs than are done before the run is stopped."""
+    names = own_place / "names"
+    names.write_text(f"{album / 'ada.jpg'}\n{album / 'eight.jpg'}\n" * 1000)
+    return ["embed", "--files-from", str(names), "--no-progress", "-o", str(own_place / "out" / "out.jsonl")]
+
+
+@pytest.fixture
+def folder(own_place: Path) -> Path:
+    (own_place / "out").mkdir()
+    return own_place / "out"
+
+
+@contextmanager
+def running(words: list[str], **streams: int) -> Iterator[subprocess.Popen[str]]:
+    """A run in a session of its own; it is gone when the block ends."""
+    pipes = {"stderr": subprocess.PIPE, "stdout": subprocess.DEVNULL, **streams}
+    with subprocess.Popen(
+        command_line(*words), env=environment(), text=True, start_new_session=True, **pipes
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def wait_until(happened: Callable[[], bool]) -> None:
+    patience = time.monotonic() + 30
+    while not happened():
+        assert time.monotonic() < patience
+        time.sleep(0.01)
+
+
+def size_in(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.iterdir())
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_run_that_is_stopped_leaves_no_part_of_a_file(
+    words: list[str], folder: Path, number: signal.Signals
+) -> None:
+    with running(words) as process:
+        wait_until(lambda: size_in(folder) > 0)
+        process.send_signal(number)
+        _, said = process.communicate(timeout=30)
+    assert process.returncode == 128 + number
+    assert said.startswith("arcface: interrupted; run it again")
+    assert said.count("\n") == 1
+    assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_run_that_is_continued_keeps_its_records(
+    words: list[str], folder: Path, number: signal.Signals
+) -> None:
+    with running([*words, "--resume"]) as process:
+        wait_until(lambda: size_in(folder) > 0)
+        process.send_signal(number)
+        _, said = process.communicate(timeout=30)
+    assert process.returncode == 128 + number
+    assert "what was written stays" in said
+    assert [path.name for path in folder.iterdir()] == ["out.jsonl"]
+    assert (folder / "out.jsonl").read_bytes().endswith(b"}\n")
+
+
+def test_a_signal_that_comes_twice_at_once_is_one_signal(words: list[str], folder: Path) -> None:
+    with running(words) as process:
+        wait_until(lambda: size_in(folder) > 0)
+        for _ in range(20):
+            process.send_signal(signal.SIGTERM)
+            time.sleep(0.001)
+        process.communicate(timeout=30)
+    assert process.returncode == 143
+    assert list(folder.iterdir()) == []
+
+
+def test_a_run_outlives_its_terminal_with_nohup(words: list[str], folder: Path) -> None:
+    line = ["sh", "-c", 'trap "" HUP; exec "$@"', "sh", *command_line(*words)]
+    with subprocess.Popen(line, env=environment(), stderr=subprocess.PIPE, start_new_session=True) as process:
+        wait_until(lambda: size_in(folder) > 0)
+        process.send_signal(signal.SIGHUP)
+        time.sleep(0.3)
+        assert process.poll() is None
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=30)
+    assert process.returncode == 143
+
+
+def test_a_terminal_that_goes_away_ends_the_run_like_any_signal(words: list[str], folder: Path) -> None:
+    ours, theirs = pty.openpty()
+    with running(
+        [word for word in words if word != "--no-progress"], stdin=theirs, stdout=theirs, stderr=theirs
+    ) as process:
+        os.close(theirs)
+        wait_until(lambda: size_in(folder) > 0)
+        os.close(ours)
+        process.send_signal(signal.SIGHUP)
+        assert process.wait(30) == 129
+    assert list(folder.iterdir()) == []
