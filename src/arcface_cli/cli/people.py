@@ -6,6 +6,7 @@ from typing import Any
 
 from arcface_cli.cli import build
 from arcface_cli.cli.batch import Batch, Target, open_sink
+from arcface_cli.cli.conditions import identifying
 from arcface_cli.cli.enrolling import mention_disagreements, mention_flat_folder, noted
 from arcface_cli.cli.galleries import enrolment, identification, known_people
 from arcface_cli.cli.pictures import drawing, keeping_content
@@ -40,9 +41,16 @@ def identify_photographs(params: dict[str, Any]) -> int:
     verbosity: int = params["verbose"]
     work = Batch(settings, params["fail_fast"], verbosity, build.counter(params))
     target = Target("identify", settings, params["output"], status_only=params["exists"])
-    keep = target.resume(photos, work) if params["resume"] else None
-    with open_sink(target, keep) as sink:
-        shop = build.workshop("identify", settings, photos, recognise=True, faces="all", verbosity=verbosity)
+    made_with = identifying(settings, point, params["draw"])
+    earlier = target.resume(photos, work.tally, made_with) if params["resume"] else None
+    with open_sink(target, earlier) as sink:
+        shop = build.workshop(
+            *("identify", settings, photos),
+            recognise=True,
+            faces="all",
+            verbosity=verbosity,
+            made_with=made_with,
+        )
         with drawing(params["draw"], shop.workers, quiet=settings.quiet) as drawn:
             results = drawn(identification(settings, people, keeping_content(shop, params["draw"]), point))
             work.run(
