@@ -3,8 +3,10 @@
 #
 #   nightly_enroll.sh PEOPLE LOG
 #
-# PEOPLE holds a folder for each person. What is enrolled already is left alone, so the whole folder can be
-# given each time. LOG gets one JSON object for each photograph. In a crontab:
+# PEOPLE holds a folder for each person. The gallery follows it: what is enrolled already, or was of no use
+# before, is not looked at again, so a night without anything new takes seconds. What is gone from PEOPLE is
+# told and stays enrolled (add --prune to remove it). LOG gets one JSON object for each photograph. In a
+# crontab:
 #
 #   30 2 * * *  /opt/arcface/nightly_enroll.sh /srv/people /var/log/arcface/enroll.jsonl
 set -euo pipefail
@@ -13,17 +15,17 @@ people=$1
 log=$2
 
 status=0
-arcface enroll "$people" --format jsonl --output "$log" || status=$?
+arcface enroll "$people" --sync --format jsonl --output "$log" || status=$?
 
 case $status in
     0) echo "everybody in $people is enrolled" ;;
-    3) # The batch is done, some photographs were of no use. Say which and why, for the mail that cron sends.
+    3) # Some photographs are of no use. Say which and why, the night they come, for the mail that cron sends.
         python3 - "$log" <<'PYTHON'
 import json, sys
 
 for line in open(sys.argv[1], encoding="utf-8"):
     record = json.loads(line)
-    if record["status"] != "done" and record["error"]["code"] != "duplicate":
+    if record["status"] != "done" and record["error"]["code"] not in ("duplicate", "refused_before"):
         print(f'{record["input"]}: {record["error"]["code"]}: {record["error"]["hint"]}')
 PYTHON
         ;;
