@@ -145,8 +145,8 @@ def every_record() -> dict[str, Record]:
         "enroll, all refused": records.enrolled(run("enroll"), A, Skipped(BLURRED.reason, (BLURRED, SMALL))),
         "align, skipped": records.aligned(run("align", None), A, NO_FACE),
         "embed, failed": records.embedded(run("embed"), A, MISSING, "list"),
-        "enroll, duplicate": records.enrolled(
-            run("enroll"), A, Skipped(DuplicatePhoto("a.jpg: enrolled already"))
+        "enroll, duplicate, by a run without networks": records.enrolled(
+            replace(run("enroll"), device="none"), A, Skipped(DuplicatePhoto("a.jpg: enrolled already"))
         ),
         "identify, skipped": records.identified(run("identify"), A, NO_FACE, GIVEN, 1),
         "verify, failed": records.verified(run("verify"), (A, B), MISSING, GIVEN),
