@@ -18,14 +18,18 @@ pytestmark = [pytest.mark.real, pytest.mark.skipif(sys.platform == "win32", reas
 # Root's Python may be out of everybody else's reach: so load all that the verbs need, then give root up.
 WITHOUT_POWERS = """
 import os, sys
+import filelock
 from arcface_cli.cli.app import run
-kept, null = os.dup(1), os.open(os.devnull, os.O_WRONLY)
-os.dup2(null, 1)
+kept, said, null = os.dup(1), os.dup(2), os.open(os.devnull, os.O_WRONLY)
+os.dup2(null, 1), os.dup2(null, 2)
 warm = os.environ["WARM"]
 assert run(["enroll", "-q", "--name", "Ada", "ada.jpg", "-g", warm + "/gallery"]) == 0
 assert run(["align", "-q", "ada.jpg", "-o", warm + "/crops"]) == 0
 assert run(["embed", "-q", "ada.jpg", "-o", warm + "/out.jsonl"]) == 0
-os.dup2(kept, 1)
+for words in (["list"], ["check"], ["stats"], ["remove", "Ada", "-n"]):
+    run(["gallery", *words, "-g", warm + "/gallery"])
+assert run(["models", "list"]) == 0
+os.dup2(kept, 1), os.dup2(said, 2)
 if os.geteuid() == 0:
     os.setgroups([]); os.setgid(65534); os.setuid(65534)
 sys.exit(run(sys.argv[1:]))
@@ -93,3 +97,36 @@ def test_an_unreadable_folder_is_told_and_its_neighbours_are_done(open_place: Pa
     assert ran.returncode == 3
     assert "closed can't be listed: permission denied" in ran.stderr
     assert ran.stdout.count('"done"') == 4
+
+
+def test_weights_that_this_user_may_not_read_are_5(open_place: Path) -> None:
+    for closed in (open_place / "models" / "state.json", open_place / "models"):
+        closed.chmod(0)
+        refused = arcface(open_place, "verify", "ada.jpg", "bob.jpg")
+        assert (refused.returncode, refused.stdout, refused.stderr.count("\n")) == (5, "", 1)
+        assert "Permission denied" in refused.stderr
+        assert "ARCFACE_MODELS_DIR" in refused.stderr
+        closed.chmod(0o755)
+
+
+def test_a_models_folder_that_cannot_be_written_serves_and_takes_nothing_new(open_place: Path) -> None:
+    subprocess.run(["chmod", "-R", "a-w", str(open_place / "models")], check=True)
+    assert arcface(open_place, "verify", "ada.jpg", "ada2.jpg").returncode == 0
+    refused = arcface(open_place, "models", "use", "mobilefacenet_192")
+    assert (refused.returncode, refused.stderr.count("\n")) == (7, 1)
+    assert "make it writable" in refused.stderr
+
+
+def test_a_gallery_that_this_user_may_not_read_is_6_and_one_not_to_be_written_is_7(open_place: Path) -> None:
+    gallery = open_place / "warm" / "gallery"
+    arcface(open_place, "gallery", "list", "-g", gallery)
+    (gallery / "gallery.sqlite3").chmod(0o644)
+    gallery.chmod(0o555)
+    for words in (("list",), ("stats",), ("remove", "Ada", "-n")):
+        assert arcface(open_place, "gallery", *words, "-g", gallery).returncode == 0, words
+    written = arcface(open_place, "gallery", "rename", "Ada", "Eve", "-g", gallery)
+    assert (written.returncode, written.stderr.count("\n")) == (7, 1)
+    gallery.chmod(0)
+    for verb in ("list", "check", "stats"):
+        refused = arcface(open_place, "gallery", verb, "-g", gallery)
+        assert (refused.returncode, refused.stderr.count("\n")) == (6, 1), verb

@@ -77,7 +77,7 @@ def remove(params: dict[str, Any], names: Sequence[str], template_ids: Sequence[
     settings = settings_from(params).values
     if not names and not template_ids:
         raise UsageError("nobody was named", hint="arcface gallery remove NAME, or --template N")
-    with Gallery.open(settings.gallery, writable=True) as gallery:
+    with Gallery.open(settings.gallery, writable=not params["dry_run"]) as gallery:
         ids, refused = _to_remove(gallery, names, template_ids)
         whom = ", ".join([*names, *(f"template {number}" for number in template_ids)])
         what = f"{len(ids)} templates" + (f" and {refused} refused photographs" if refused else "")

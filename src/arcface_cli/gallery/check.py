@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from arcface_cli.errors import GalleryDamaged
+from arcface_cli.errors import GalleryDamaged, GalleryMissing
 from arcface_cli.gallery import checksums, database, places, reading, refusals, snapshots
 from arcface_cli.gallery.cache import FOLDER
 from arcface_cli.gallery.entries import has_unit_length
@@ -40,8 +40,17 @@ class Finding:
 
 
 def folder_findings(directory: Path, file_name: str) -> Iterator[Finding]:
-    """What is wrong around the database: who may read it, what was left behind, where it lies."""
-    for path in (directory, *sorted(directory.iterdir())):
+    """What is wrong around the database: who may read it, what was left behind, where it lies.
+
+    Raises GalleryMissing when there is no folder, or none that this user may list.
+    """
+    try:
+        entries = sorted(directory.iterdir())
+    except OSError as error:
+        raise GalleryMissing(
+            f"{directory}: can't be opened: {error.strerror}", hint="check the path and its permissions"
+        ) from error
+    for path in (directory, *entries):
         open_to = stat.S_IMODE(path.stat().st_mode) & 0o077
         if open_to and (path == directory or path.name.startswith(file_name)):
             yield Finding(

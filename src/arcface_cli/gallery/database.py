@@ -17,12 +17,13 @@ from urllib.parse import quote
 from arcface_cli.errors import (
     ArcfaceError,
     GalleryDamaged,
+    GalleryError,
     GalleryLocked,
     GalleryMissing,
     GalleryNewer,
     OutputError,
 )
-from arcface_cli.gallery import migrations, schema, writer_note
+from arcface_cli.gallery import migrations, places, schema, writer_note
 
 LOCK_TIMEOUT = 30.0
 """Seconds to wait for another writer. A batch takes far less."""
@@ -44,6 +45,9 @@ _DAMAGE_CODES = frozenset(
     {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_ERROR}
     | {sqlite3.SQLITE_FORMAT, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_SCHEMA}
 )
+_NETWORK_CODES = frozenset({sqlite3.SQLITE_IOERR, sqlite3.SQLITE_PROTOCOL, sqlite3.SQLITE_NOLFS})
+"""What a disk that fails answers, and a network file system that can't map or lock."""
+
 _ACCESS_CODES = frozenset({sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_CANTOPEN})
 
 
@@ -67,8 +71,19 @@ def _meaning(error: sqlite3.Error, path: Path, *, writing: bool) -> ArcfaceError
         return _locked(path)
     if code == sqlite3.SQLITE_FULL:
         return OutputError(f"{path}: the disk is full; nothing of this batch was stored")
-    if code != sqlite3.SQLITE_IOERR and code not in _ACCESS_CODES:
+    return _of_the_disk(error, code, path, writing=writing)
+
+
+def _of_the_disk(error: sqlite3.Error, code: int, path: Path, *, writing: bool) -> ArcfaceError | None:
+    if code not in _ACCESS_CODES | _NETWORK_CODES:
         return None
+    system = places.network_file_system(path.parent)
+    if code in _NETWORK_CODES and system is not None:
+        return GalleryError(
+            f"{path}: lies on a network file system ({system}) where SQLite's write-ahead log doesn't work "
+            f"({error})",
+            hint="move the gallery to a local disk, and name it with -g",
+        )
     if writing:
         return OutputError(f"{path}: can't be written ({error}); nothing of this batch was stored")
     return GalleryDamaged(f"{path}: can't be read ({error})", hint="check the disk and the permissions")

@@ -32,7 +32,10 @@ def export(connection: sqlite3.Connection, source: Path, target: Path) -> None:
     except FileExistsError:
         raise GalleryError(f"{target}: is there already", hint="name a file that doesn't exist yet") from None
     except OSError as error:
-        raise OutputError(f"{target}: can't be written: {error.strerror}") from error
+        raise OutputError(
+            f"{target}: can't be written: {error.strerror}",
+            hint="choose another place, in a folder that is there and can be written, with room for it",
+        ) from error
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)

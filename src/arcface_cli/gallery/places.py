@@ -32,5 +32,5 @@ def warning(directory: Path, system: str) -> str:
     """One line to people about a gallery on a network file system."""
     return (
         f"{directory} lies on a network file system ({system}): let one machine alone use it, "
-        "for locks don't reach across machines"
+        "for SQLite's write-ahead log and locks don't reach across machines"
     )

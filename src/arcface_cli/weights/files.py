@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from arcface_cli.errors import OutputError
+from arcface_cli.errors import ModelUnusable, OutputError
 
 CHUNK = 1 << 20
+ANOTHER_FOLDER = "or choose another folder for the models with ARCFACE_MODELS_DIR"
+_FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 def sha256_of(path: Path) -> str:
@@ -60,8 +63,25 @@ def writing(place: Path) -> Iterator[None]:
     """Turn a failure of the file system into an OutputError that names `place` and the reason."""
     try:
         yield
+    except TimeoutError:  # somebody else holds a lock: no failure of writing
+        raise
     except OSError as error:
+        first = "make it writable for this user" if error.errno in _FORBIDDEN else "free some space"
         raise OutputError(
             f"{place}: can't be written ({error.strerror or error})",
-            hint="free some space, or choose another folder for the models",
+            hint=f"{first}, {ANOTHER_FOLDER}",
+        ) from error
+
+
+@contextlib.contextmanager
+def reading(place: Path) -> Iterator[None]:
+    """Turn a file that is there and can't be read into a ModelUnusable; a missing one passes."""
+    try:
+        yield
+    except (FileNotFoundError, NotADirectoryError):
+        raise
+    except OSError as error:
+        raise ModelUnusable(
+            f"{place}: can't be read ({error.strerror or error})",
+            hint=f"make it readable for this user, {ANOTHER_FOLDER}",
         ) from error

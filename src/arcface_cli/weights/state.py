@@ -8,9 +8,9 @@ from typing import Literal
 import msgspec
 from msgspec.structs import replace
 
-from arcface_cli.errors import WeightsDamaged
+from arcface_cli.errors import ModelUnusable, WeightsDamaged
 from arcface_cli.weights.catalogue import Additions, Licence, Strict
-from arcface_cli.weights.files import write_atomically
+from arcface_cli.weights.files import reading, write_atomically
 
 
 class Acceptance(Strict, frozen=True):
@@ -42,15 +42,21 @@ class StoreState(Strict, frozen=True):
 
 
 def read_state(path: Path) -> StoreState:
-    """Read state.json; without one the state is empty. Raises WeightsDamaged when it can't be read."""
+    """Read state.json; without one the state is empty. Raises WeightsDamaged and ModelUnusable."""
     try:
-        return msgspec.json.decode(path.read_bytes(), type=StoreState)
+        with reading(path):
+            content = path.read_bytes()
     except FileNotFoundError:
         return StoreState()
-    except (OSError, msgspec.DecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
+    except NotADirectoryError as error:
+        raise ModelUnusable(
+            f"{path.parent}: is no folder", hint="name a folder for the models with ARCFACE_MODELS_DIR"
+        ) from error
+    try:
+        return msgspec.json.decode(content, type=StoreState)
+    except msgspec.DecodeError as error:
         raise WeightsDamaged(
-            f"{path}: can't be read ({reason})",
+            f"{path}: can't be read ({error})",
             hint="move it away; then accept licences, import and choose a default again (the files stay)",
         ) from error
 

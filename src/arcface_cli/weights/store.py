@@ -35,7 +35,7 @@ from arcface_cli.weights.catalogue import (
     shipped_catalogue,
     unknown_model,
 )
-from arcface_cli.weights.files import move_atomically, sha256_of, write_atomically, writing
+from arcface_cli.weights.files import move_atomically, reading, sha256_of, write_atomically, writing
 from arcface_cli.weights.state import Acceptance, StoreState, read_state, write_state
 
 STAMP = "verified.json"
@@ -106,17 +106,19 @@ class WeightStore:
         """Whether the file is here and what its hash says; `rehash` trusts no stamp."""
         path = self.path_of(file)
         try:
-            stat = path.stat()
+            with reading(path):
+                stat = path.stat()
         except (FileNotFoundError, NotADirectoryError):
             return "missing"
         stamp = {"size": stat.st_size, "mtime_ns": stat.st_mtime_ns, "inode": stat.st_ino}
         stamp_path = path.parent / STAMP
         if not rehash and _read_stamp(stamp_path) == stamp:
             return "sound"
-        if sha256_of(path) != file.sha256:
-            with contextlib.suppress(
-                OSError
-            ):  # a folder that can't be written keeps a stamp that doesn't fit
+        with reading(path):
+            found = sha256_of(path)
+        if found != file.sha256:
+            # A folder that can't be written keeps a stamp that doesn't fit.
+            with contextlib.suppress(OSError):
                 stamp_path.unlink(missing_ok=True)
             return "damaged"
         with contextlib.suppress(OSError):  # without a stamp the next start hashes again: slower, not wrong
@@ -148,8 +150,11 @@ class WeightStore:
         with writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
             lock = FileLock(folder / f"{name}.lock", timeout=timeout_s, thread_local=False)
-        with lock:
+            lock.acquire()
+        try:
             yield
+        finally:
+            lock.release()
 
     def download_path(self, sha256: str, ending: str) -> Path:
         """Where a transfer that shall have this hash is kept while it is under way."""
