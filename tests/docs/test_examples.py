@@ -50,7 +50,9 @@ def test_the_nightly_enrolment_names_what_it_could_not_use(enrolled: str, photos
     assert [record["status"] for record in records].count("done") == 2
 
 
-def test_a_second_night_adds_nothing_and_tells_nothing_twice(sandbox: Sandbox, enrolled: str, photos: Path) -> None:
+def test_a_second_night_adds_nothing_and_tells_nothing_anew(
+    sandbox: Sandbox, enrolled: str, photos: Path
+) -> None:
     again = sandbox.run(f"{EXAMPLES}/nightly_enroll.sh people log.jsonl")
     assert (again.status, again.stdout) == (0, "")
     records = [json.loads(line) for line in (photos / "log.jsonl").read_text().splitlines()]

@@ -13,7 +13,9 @@ from arcface_cli.cli import options
 def calibrate(
     folder: Annotated[
         Path,
-        typer.Argument(metavar="FOLDER", help="People you know, a folder each.", show_default=False),
+        typer.Argument(
+            metavar="FOLDER", help="People you know, a folder each.", parser=options.place, show_default=False
+        ),
     ],
     target_fmr: Annotated[
         float | None, typer.Option(metavar="RATE", help="False match rate of one comparison.")
@@ -23,7 +25,8 @@ def calibrate(
         typer.Option(metavar="RATE", help="Share of searches for strangers that may name somebody."),
     ] = None,
     strangers: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="People who aren't enrolled, a folder each.")
+        Path | None,
+        typer.Option(metavar="DIR", help="People who aren't enrolled, a folder each.", parser=options.place),
     ] = None,
     subjects: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="Size of the gallery, if not its present one.")

@@ -12,14 +12,15 @@ from arcface_cli.cli import options
 PROTOCOL, ANSWER = "Protocol", "Answer"
 
 
-def _option(*names: str, metavar: str | None = None, help: str, panel: str = PROTOCOL) -> Any:
-    return typer.Option(*names, metavar=metavar, help=help, rich_help_panel=panel)
+def _option(*names: str, metavar: str | None = None, help: str, panel: str = PROTOCOL, **more: Any) -> Any:
+    return typer.Option(*names, metavar=metavar, help=help, rich_help_panel=panel, **more)
 
 
 Source = Annotated[
     Path | None,
     typer.Argument(
         metavar="PATH",
+        parser=options.place,
         help="A folder with a folder for each person, or an InsightFace .bin.",
         show_default=False,
     ),
@@ -32,8 +33,13 @@ Probes = Annotated[Path | None, _option(metavar="FILE", help="CSV of the photogr
 EnrollFirst = Annotated[
     int | None, _option(metavar="K", help="Enroll the first K of each person, search with the others.")
 ]
-Strangers = Annotated[Path | None, _option(metavar="DIR", help="People who aren't enrolled, a folder each.")]
-Distractors = Annotated[Path | None, _option(metavar="DIR", help="Further people to enroll among.")]
+Strangers = Annotated[
+    Path | None,
+    _option(metavar="DIR", help="People who aren't enrolled, a folder each.", parser=options.place),
+]
+Distractors = Annotated[
+    Path | None, _option(metavar="DIR", help="Further people to enroll among.", parser=options.place)
+]
 Sizes = Annotated[str | None, _option(metavar="N,N", help="How many distractors; default 10, 100...")]
 Attributes = Annotated[
     Path | None, _option(metavar="FILE", help="CSV with a row a person, for rates by group.")

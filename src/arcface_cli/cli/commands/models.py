@@ -76,7 +76,13 @@ def pull(
 @app.command("import")
 def import_file(
     path: Annotated[
-        Path, typer.Argument(help="An ONNX file, or a folder of them.", metavar="FILE", show_default=False)
+        Path,
+        typer.Argument(
+            help="An ONNX file, or a folder of them.",
+            metavar="FILE",
+            parser=options.place,
+            show_default=False,
+        ),
     ],
     name: Annotated[str | None, typer.Option(help="Name for your own recogniser.", metavar="NAME")] = None,
     colour: Annotated[
