@@ -128,8 +128,11 @@ class Stop:
                 signal.signal(number, self._stop)
 
     def status(self, status: int) -> int:
-        """The status to end with: 128 + the signal's number, as shells have it, where one ended the run."""
-        return 128 + self._number if status == INTERRUPTED_STATUS else status
+        """The status to end with: 128 + the signal's number, as shells have it, where one ended the run.
+
+        A native library that was loading at that moment may have made an error of its own of it.
+        """
+        return status if self._since is None else 128 + self._number
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
         now = time.monotonic()
