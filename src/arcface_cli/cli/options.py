@@ -21,7 +21,7 @@ from arcface_cli.settings import (
 MODEL, DECIDE, FACES, OUTPUT, RUN = "Model", "Decision", "Faces", "Output", "Run"
 
 
-def place(word: str) -> Path:
+def path(word: str) -> Path:
     """A path that was typed. An empty one is a shell's unset variable, and would mean the current folder."""
     if not word:
         raise typer.BadParameter("an empty path was given: check the shell's variables; . is this folder")
@@ -38,7 +38,7 @@ Recursive = Annotated[
 FilesFrom = Annotated[
     Path | None,
     typer.Option(
-        help="Read names of photographs from FILE, or - for standard input.", metavar="FILE", parser=place
+        help="Read names of photographs from FILE, or - for standard input.", metavar="FILE", parser=path
     ),
 ]
 Null = Annotated[
@@ -48,7 +48,7 @@ Null = Annotated[
 Gallery = Annotated[
     Path | None,
     typer.Option(
-        "--gallery", "-g", help="Folder of the gallery.", metavar="DIR", parser=place, rich_help_panel=RUN
+        "--gallery", "-g", help="Folder of the gallery.", metavar="DIR", parser=path, rich_help_panel=RUN
     ),
 ]
 Model = Annotated[
@@ -194,7 +194,7 @@ OutputFile = Annotated[
         "-o",
         help="Write to FILE, whole or not at all.",
         metavar="FILE",
-        parser=place,
+        parser=path,
         callback=_unless_stdout,
         rich_help_panel=OUTPUT,
     ),

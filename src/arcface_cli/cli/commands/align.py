@@ -18,7 +18,7 @@ def align(
             "-o",
             help="Folder for the crops and their manifest.",
             metavar="DIR",
-            parser=options.place,
+            parser=options.path,
         ),
     ],
     paths: options.Inputs = None,
@@ -30,7 +30,7 @@ def align(
         typer.Option(
             help="Also show the crops with their names on a sheet: PNG or JPEG.",
             metavar="FILE",
-            parser=options.place,
+            parser=options.path,
         ),
     ] = None,
     model: options.Model = None,

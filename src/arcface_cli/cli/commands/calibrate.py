@@ -14,7 +14,7 @@ def calibrate(
     folder: Annotated[
         Path,
         typer.Argument(
-            metavar="FOLDER", help="People you know, a folder each.", parser=options.place, show_default=False
+            metavar="FOLDER", help="People you know, a folder each.", parser=options.path, show_default=False
         ),
     ],
     target_fmr: Annotated[
@@ -26,7 +26,7 @@ def calibrate(
     ] = None,
     strangers: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="People who aren't enrolled, a folder each.", parser=options.place),
+        typer.Option(metavar="DIR", help="People who aren't enrolled, a folder each.", parser=options.path),
     ] = None,
     subjects: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="Size of the gallery, if not its present one.")

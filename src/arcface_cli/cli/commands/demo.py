@@ -14,7 +14,7 @@ def demo(
     folder: Annotated[
         Path | None,
         typer.Option(
-            "--output", "-o", help="Folder for photographs and gallery.", metavar="DIR", parser=options.place
+            "--output", "-o", help="Folder for photographs and gallery.", metavar="DIR", parser=options.path
         ),
     ] = None,
     device: options.Device = None,

@@ -20,7 +20,7 @@ Source = Annotated[
     Path | None,
     typer.Argument(
         metavar="PATH",
-        parser=options.place,
+        parser=options.path,
         help="A folder with a folder for each person, or an InsightFace .bin.",
         show_default=False,
     ),
@@ -35,10 +35,10 @@ EnrollFirst = Annotated[
 ]
 Strangers = Annotated[
     Path | None,
-    _option(metavar="DIR", help="People who aren't enrolled, a folder each.", parser=options.place),
+    _option(metavar="DIR", help="People who aren't enrolled, a folder each.", parser=options.path),
 ]
 Distractors = Annotated[
-    Path | None, _option(metavar="DIR", help="Further people to enroll among.", parser=options.place)
+    Path | None, _option(metavar="DIR", help="Further people to enroll among.", parser=options.path)
 ]
 Sizes = Annotated[str | None, _option(metavar="N,N", help="How many distractors; default 10, 100...")]
 Attributes = Annotated[

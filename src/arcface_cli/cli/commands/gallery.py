@@ -42,7 +42,7 @@ def show_subject(
     crops: Annotated[
         Path | None,
         typer.Option(
-            help="Write the kept crops there, a PNG a template.", metavar="DIR", parser=options.place
+            help="Write the kept crops there, a PNG a template.", metavar="DIR", parser=options.path
         ),
     ] = None,
     gallery: options.Gallery = None,

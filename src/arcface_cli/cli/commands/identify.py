@@ -21,7 +21,7 @@ def identify(
     draw: Annotated[
         Path | None,
         typer.Option(
-            help="Write each photograph with boxes and names into DIR.", metavar="DIR", parser=options.place
+            help="Write each photograph with boxes and names into DIR.", metavar="DIR", parser=options.path
         ),
     ] = None,
     gallery: options.Gallery = None,

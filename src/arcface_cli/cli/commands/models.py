@@ -80,7 +80,7 @@ def import_file(
         typer.Argument(
             help="An ONNX file, or a folder of them.",
             metavar="FILE",
-            parser=options.place,
+            parser=options.path,
             show_default=False,
         ),
     ],
