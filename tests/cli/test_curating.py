@@ -253,3 +253,61 @@ def test_rounded_vectors_name_the_same_people(arcface: Arcface, people: Path, ki
     arcface("enroll", people)
     answer = arcface("identify", people / "Bob" / "bob.jpg", "--index-type", kind)
     assert answer.records[0]["faces"][0]["subject"] == "Bob"
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "said"),
+    [
+        (("show", ""), 2, "can't be blank"),
+        (("show", "a\nb"), 2, "gallery list"),
+        (("show", "Nobody"), 6, "gallery list"),
+        (("rename", "Ada", "a\nb"), 2, "choose another name"),
+        (("rename", "Ada", "x" * 300), 2, "255 is the most"),
+        (("rename", "Ada", "Bob"), 6, "gallery merge"),
+        (("rename", "Nobody", "Eve"), 6, "nobody is enrolled as 'Nobody'"),
+        (("merge", "Ada", "--into", "Ada"), 2, "is one person already"),
+        (("merge", "Ada", "--into", "Nobody"), 6, "nobody is enrolled as 'Nobody'"),
+        (("remove",), 2, "nobody was named"),
+        (("remove", "Nobody"), 6, "nobody is enrolled as 'Nobody'"),
+        (("remove", "--template", "99"), 6, "no template 99"),
+        (("remove", "--template", "9" * 30), 6, "no template 999"),
+        (("export", "people"), 7, "doesn't exist yet"),
+        (("export", "no/folder/x"), 7, "choose another place"),
+        (("import", "gone"), 2, "no such file"),
+        (("import", "people"), 2, "gallery export wrote"),
+        (("import", "people/Bob/bob.jpg"), 6, "gallery export wrote"),
+    ],
+)
+def test_what_a_gallery_cannot_do_is_one_line_with_a_next_step(
+    arcface: Arcface,
+    people: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    words: tuple[str, ...],
+    status: int,
+    said: str,
+) -> None:
+    arcface("enroll", people)
+    monkeypatch.chdir(people.parent)
+    answer = arcface("gallery", *words)
+    assert (answer.status, answer.out, len(answer.said)) == (status, "", 1)
+    assert said in answer.err
+    assert "; " in answer.err
+    assert subjects(arcface) == {"Ada": 2, "Bob": 1}
+
+
+def test_an_import_of_another_model_adds_nothing(arcface: Arcface, people: Path, own_place: Path) -> None:
+    arcface("enroll", people)
+    arcface("gallery", "export", own_place / "faces")
+    arcface("enroll", people / "Bob", "-m", "mobilefacenet_192", "-g", own_place / "other")
+    answer = arcface("gallery", "import", own_place / "faces", "-g", own_place / "other")
+    assert (answer.status, answer.out, len(answer.said)) == (6, "", 1)
+    assert "can't be compared" in answer.err
+
+
+def test_a_link_that_leads_nowhere_is_no_gallery(arcface: Arcface, people: Path, own_place: Path) -> None:
+    (own_place / "gallery").mkdir(mode=0o700)
+    (own_place / "gallery" / "gallery.sqlite3").symlink_to("nowhere")
+    for words in (("gallery", "list"), ("gallery", "check"), ("enroll", people)):
+        answer = arcface(*words)
+        assert (answer.status, answer.out, len(answer.said)) == (6, "", 1)
+        assert "leads nowhere" in answer.err

@@ -16,11 +16,12 @@ from arcface_cli.errors import (
     GalleryDamaged,
     GalleryError,
     GalleryMissing,
+    InvalidSubjectName,
     SubjectMissing,
     UsageError,
 )
 from arcface_cli.gallery import check, proof, writer_note
-from arcface_cli.gallery.entries import Refusal, StoredTemplate
+from arcface_cli.gallery.entries import Refusal, StoredTemplate, subject_name
 from arcface_cli.gallery.store import FILE_NAME, Gallery
 from arcface_cli.inputs.names import printable
 from arcface_cli.output.kept_crops import save_crops
@@ -29,6 +30,8 @@ from arcface_cli.settings import Settings
 from arcface_cli.workflows.transfer import transfer
 
 MAKE_ONE_WITH_CROPS = "make another with: arcface enroll ./people/ --keep-crops -g DIR"
+
+SEE_WHO = "see who is enrolled with: arcface gallery list"
 
 FOUND = 1
 """Exit status of `check`, `audit` and `remove --verify` when they find something."""
@@ -43,7 +46,7 @@ def show(params: dict[str, Any], name: str, crops: Path | None) -> int:
     with Gallery.open(settings.gallery) as gallery:
         if crops is not None and not gallery.keeps_crops:
             raise GalleryError(f"{settings.gallery}: keeps no crops", hint=MAKE_ONE_WITH_CROPS)
-        templates, refusals = stored_about(gallery, name)
+        templates, refusals = stored_about(gallery, known_name(name))
         files = {} if crops is None else save_crops(crops, templates, gallery.crop)
         rows = [*(template_row(each, files.get(each.template_id)) for each in templates)]
         rows += map(refusal_row, refusals)
@@ -57,24 +60,44 @@ def show(params: dict[str, Any], name: str, crops: Path | None) -> int:
 def rename(params: dict[str, Any], old: str, new: str) -> int:
     """Give a subject another name."""
     settings = settings_from(params).values
+    before, after = known_name(old), known_name(new, hint="choose another name: one line of text")
     with Gallery.open(settings.gallery, writable=True) as gallery:
-        gallery.rename(old, new)
-    _told(settings, f"{old} is called {new} now")
+        if before == after:
+            gallery.templates_of(before)
+            _told(settings, f"{before} is called so already")
+            return 0
+        gallery.rename(before, after)
+    _told(settings, f"{before} is called {after} now")
     return 0
 
 
+def known_name(text: str, hint: str = SEE_WHO) -> str:
+    """A person's name as it is stored. Raises InvalidSubjectName for what is nobody's."""
+    try:
+        return subject_name(text)
+    except InvalidSubjectName as error:
+        raise InvalidSubjectName(error.message, hint=hint) from error
+
+
 def merge(params: dict[str, Any], names: Sequence[str], into: str) -> int:
-    """Make several subjects one."""
+    """Make several subjects one. Raises UsageError for one who is merged with nobody else."""
     settings = settings_from(params).values
+    target = known_name(into)
+    names = [name for name in map(known_name, dict.fromkeys(names)) if name != target]
+    if not names:
+        raise UsageError(
+            f"{target} is one person already", hint="name another: arcface gallery merge NAME... --into NAME"
+        )
     with Gallery.open(settings.gallery, writable=True) as gallery:
-        count = gallery.merge(names, into)
-    _told(settings, f"{count} templates of {', '.join(names)} belong to {into} now")
+        count = gallery.merge(names, target)
+    _told(settings, f"{count} templates of {', '.join(names)} belong to {target} now")
     return 0
 
 
 def remove(params: dict[str, Any], names: Sequence[str], template_ids: Sequence[int]) -> int:
     """Remove subjects and single templates, after asking; with --verify, prove that nothing is left."""
     settings = settings_from(params).values
+    names = [known_name(name) for name in dict.fromkeys(names)]
     if not names and not template_ids:
         raise UsageError("nobody was named", hint="arcface gallery remove NAME, or --template N")
     with Gallery.open(settings.gallery, writable=not params["dry_run"]) as gallery:
@@ -95,7 +118,7 @@ def remove(params: dict[str, Any], names: Sequence[str], template_ids: Sequence[
 
 def _to_remove(gallery: Gallery, names: Sequence[str], template_ids: Sequence[int]) -> tuple[list[int], int]:
     """Numbers of the templates that go, and how many refused photographs are forgotten with their person."""
-    stored = [stored_about(gallery, name) for name in dict.fromkeys(names)]
+    stored = [stored_about(gallery, name) for name in names]
     ids = [template.template_id for templates, _ in stored for template in templates]
     ids += [gallery.template(number).template_id for number in template_ids]
     return list(dict.fromkeys(ids)), sum(len(refusals) for _, refusals in stored)
@@ -215,5 +238,6 @@ def compact(params: dict[str, Any]) -> int:
 
 
 def _told(settings: Settings, text: str) -> None:
+    """Say it, unless -q; a name or a path can't command the terminal."""
     if not settings.quiet:
-        say(text)
+        say(printable(text))

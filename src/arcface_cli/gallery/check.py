@@ -50,7 +50,7 @@ def folder_findings(directory: Path, file_name: str) -> Iterator[Finding]:
         raise GalleryMissing(
             f"{directory}: can't be opened: {error.strerror}", hint="check the path and its permissions"
         ) from error
-    for path in (directory, *entries):
+    for path in (directory, *(entry for entry in entries if entry.exists())):
         open_to = stat.S_IMODE(path.stat().st_mode) & 0o077
         if open_to and (path == directory or path.name.startswith(file_name)):
             yield Finding(

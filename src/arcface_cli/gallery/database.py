@@ -21,6 +21,8 @@ from arcface_cli.errors import (
     GalleryLocked,
     GalleryMissing,
     GalleryNewer,
+    MissingFile,
+    NotAFile,
     OutputError,
 )
 from arcface_cli.gallery import migrations, places, schema, writer_note
@@ -204,7 +206,7 @@ def _check_file(path: Path) -> None:
         with path.open("rb") as file:
             head = file.read(100)
     except FileNotFoundError:
-        raise GalleryMissing(f"{path.parent}: holds no gallery") from None
+        raise _missing(path) from None
     except NotADirectoryError:
         raise GalleryMissing(
             f"{path.parent}: is a file, not the folder of a gallery", hint="name a folder with -g"
@@ -217,6 +219,29 @@ def _check_file(path: Path) -> None:
         raise damaged(path, "it is empty")
     if not head.startswith(_MAGIC):
         raise damaged(path, "it is no SQLite database")
+
+
+def require_exported(file: Path) -> None:
+    """Raise MissingFile, NotAFile or GalleryError for what `gallery export` can't have written."""
+    hint = "name a file that arcface gallery export wrote"
+    try:
+        if file.exists() and not file.is_file():
+            raise NotAFile(f"{file}: is no file", hint=hint)
+        with file.open("rb") as stream:
+            begins_well = stream.read(len(_MAGIC)) == _MAGIC
+    except (FileNotFoundError, NotADirectoryError):
+        raise MissingFile(f"{file}: there is no such file", hint=hint) from None
+    except OSError as error:
+        raise GalleryError(f"{file}: can't be read: {error.strerror}", hint="make it readable") from error
+    if not begins_well:
+        raise GalleryError(f"{file}: is no exported gallery", hint=hint)
+
+
+def _missing(path: Path) -> GalleryMissing:
+    if path.is_symlink():
+        hint = "mend the link, or name another folder with -g"
+        return GalleryMissing(f"{path}: is a link that leads nowhere", hint=hint)
+    return GalleryMissing(f"{path.parent}: holds no gallery")
 
 
 def _check_writable(path: Path) -> None:

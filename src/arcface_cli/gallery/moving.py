@@ -3,42 +3,74 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
+import glob
 import os
 import secrets
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 
-from arcface_cli.errors import GalleryError, OutputError
+from arcface_cli.errors import OutputError
 from arcface_cli.gallery import database
+
+_ANOTHER_NAME = "name a file that doesn't exist yet"
 
 
 def export(connection: sqlite3.Connection, source: Path, target: Path) -> None:
     """Write a compact copy of one moment, which appears whole under its name, for its owner only.
 
-    Raises GalleryError when something is there already, OutputError when it can't be written.
+    Raises OutputError when something is there already, or it can't be written.
     """
     if os.path.lexists(target):
-        raise GalleryError(f"{target}: is there already", hint="name a file that doesn't exist yet")
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
+        raise OutputError(f"{target}: is there already", hint=_ANOTHER_NAME)
     try:
-        descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-        os.close(descriptor)
-        with database.translated(temporary, writing=True):
-            connection.execute("PRAGMA query_only = OFF")  # a reader may write a copy
-            connection.execute("VACUUM INTO ?", (os.fsdecode(temporary),))
-        database.sync(temporary)
-        os.link(temporary, target)
-        database.sync(target.absolute().parent)
+        _clear_leftovers(target)
+        with _part_of(target) as temporary:
+            with database.translated(temporary, writing=True):
+                connection.execute("PRAGMA query_only = OFF")  # a reader may write a copy
+                connection.execute("VACUUM INTO ?", (os.fsdecode(temporary),))
+            database.sync(temporary)
+            os.link(temporary, target)
+            database.sync(target.absolute().parent)
     except FileExistsError:
-        raise GalleryError(f"{target}: is there already", hint="name a file that doesn't exist yet") from None
+        raise OutputError(f"{target}: is there already", hint=_ANOTHER_NAME) from None
     except OSError as error:
         raise OutputError(
             f"{target}: can't be written: {error.strerror}",
             hint="choose another place, in a folder that is there and can be written, with room for it",
         ) from error
+
+
+@contextlib.contextmanager
+def _part_of(target: Path) -> Iterator[Path]:
+    """A new file beside `target`, for its owner only, locked for as long as somebody is at work on it."""
+    path = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
+    descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield path
     finally:
+        _delete(path)
+        os.close(descriptor)
+
+
+def _clear_leftovers(target: Path) -> None:
+    """Delete what exports to the same place left that were killed: there are faces in it."""
+    for path in target.parent.glob(f".{glob.escape(target.name)}.*.part"):
+        with contextlib.suppress(OSError):  # somebody is at work on it, or it is none of ours
+            descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                _delete(path)
+            finally:
+                os.close(descriptor)
+
+
+def _delete(path: Path) -> None:
+    for each in (path, path.with_name(f"{path.name}-journal")):
         with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
+            each.unlink(missing_ok=True)
 
 
 def compact(connection: sqlite3.Connection, path: Path) -> None:

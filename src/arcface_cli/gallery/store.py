@@ -61,6 +61,8 @@ from arcface_cli.gallery.vectors import VectorType
 
 FILE_NAME = "gallery.sqlite3"
 
+_LARGEST_ID = 2**63 - 1
+
 _LOOKS = 5
 """Times that a moment is chosen anew because a cache is already ahead of it."""
 
@@ -98,7 +100,11 @@ class Gallery:
 
     @classmethod
     def open_exported(cls, file: Path) -> Gallery:
-        """Open a file that `export` wrote, for reading. Raises what `open` raises."""
+        """Open a file that `export` wrote, for reading.
+
+        Raises MissingFile and NotAFile for what can't be one, and otherwise what `open` raises.
+        """
+        database.require_exported(file)
         connection = database.connect(file, writable=False)
         try:
             with database.translated(file, writing=False):
@@ -266,7 +272,8 @@ class Gallery:
     def template(self, template_id: int) -> StoredTemplate:
         """Provenance of one template. Raises TemplateMissing."""
         with self._reading():
-            found = reading.template(self._connection, self._path, template_id)
+            known = 0 < template_id <= _LARGEST_ID
+            found = reading.template(self._connection, self._path, template_id) if known else None
         if found is None:
             raise TemplateMissing(f"{self.directory}: there is no template {template_id}")
         return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import socket
@@ -14,9 +15,10 @@ import numpy as np
 import pytest
 
 from arcface_cli.errors import (
-    GalleryDamaged,
     GalleryError,
     GalleryLocked,
+    MissingFile,
+    NotAFile,
     OutputError,
     SubjectExists,
     SubjectMissing,
@@ -212,17 +214,36 @@ def test_an_export_is_one_private_file_that_comes_back_whole(gallery: Gallery, t
 
 def test_an_export_replaces_nothing(gallery: Gallery, tmp_path: Path) -> None:
     (tmp_path / "there").write_text("mine")
-    with pytest.raises(GalleryError, match="is there already"):
+    with pytest.raises(OutputError, match="is there already"):
         gallery.export(tmp_path / "there")
     assert (tmp_path / "there").read_text() == "mine"
     with pytest.raises(OutputError):
         gallery.export(tmp_path / "no" / "folder" / "x")
 
 
+def test_what_a_killed_export_left_is_cleared_and_what_another_works_on_is_not(
+    gallery: Gallery, tmp_path: Path
+) -> None:
+    left, under_way, other = (
+        tmp_path / name for name in (".faces.ab.part", ".faces.cd.part", ".fazes.ef.part")
+    )
+    for path in (left, under_way, other, tmp_path / ".faces.ab.part-journal"):
+        path.write_bytes(b"faces")
+    with under_way.open("rb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        gallery.export(tmp_path / "faces")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [under_way.name, other.name, "faces", "g"]
+
+
 def test_what_is_no_export_is_said_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "x").write_text("faces")
-    with pytest.raises(GalleryDamaged, match="no SQLite database"):
+    with pytest.raises(GalleryError, match="is no exported gallery"):
         Gallery.open_exported(tmp_path / "x")
+    with pytest.raises(NotAFile):
+        Gallery.open_exported(tmp_path)
+    for gone in (tmp_path / "gone", tmp_path / "x" / "y"):
+        with pytest.raises(MissingFile):
+            Gallery.open_exported(gone)
 
 
 def test_compacting_gives_the_space_back(gallery: Gallery) -> None:

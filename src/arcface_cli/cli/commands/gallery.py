@@ -147,7 +147,9 @@ def remove(
 
 @app.command("export")
 def export(
-    file: Annotated[Path, typer.Argument(help="A file that doesn't exist yet.", show_default=False)],
+    file: Annotated[
+        Path, typer.Argument(help="A file that doesn't exist yet.", parser=options.path, show_default=False)
+    ],
     gallery: options.Gallery = None,
     quiet: options.Quiet = None,
 ) -> int:
@@ -162,7 +164,7 @@ def export(
 
 @app.command("import")
 def import_gallery(
-    file: Annotated[Path, typer.Argument(help="What export wrote.", show_default=False)],
+    file: Annotated[Path, typer.Argument(help="What export wrote.", parser=options.path, show_default=False)],
     gallery: options.Gallery = None,
     keep_crops: options.KeepCrops = None,
     format: options.FormatOfList = None,
