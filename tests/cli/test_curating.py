@@ -56,6 +56,19 @@ def test_a_sync_follows_what_was_moved_changed_and_deleted(
     ]
 
 
+def test_a_folder_is_the_same_however_it_is_typed(
+    arcface: Arcface, people: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(people / "Bob")
+    arcface("enroll", "../../people", "--sync")
+    (people / "Ada" / "ada.jpg").unlink()
+    with (people / "Ada" / "ada2.jpg").open("ab") as photograph:
+        photograph.write(b"edited")
+    expected = [("changed", "Ada", "ada2.jpg"), ("vanished", "Ada", "ada.jpg")]
+    for typed in ("../../people", "./../../people/", str(people)):
+        assert actions(arcface, Path(typed)) == expected
+
+
 def test_only_prune_removes_what_is_gone(arcface: Arcface, people: Path) -> None:
     arcface("enroll", people, "--sync")
     (people / "Ada" / "ada.jpg").unlink()

@@ -296,7 +296,7 @@ class Gallery:
     def enrolled_below(self, folder: Path) -> list[Enrolled]:
         """Templates whose photograph lies, or lay, below a folder."""
         with self._reading():
-            return reading.enrolled_below(self._connection, os.fsencode(folder.absolute()))
+            return reading.enrolled_below(self._connection, _place(folder))
 
     def enrolled_from(self, content_sha256: str) -> list[Enrolled]:
         """Templates of photographs with this content."""
@@ -317,7 +317,7 @@ class Gallery:
     def refused_below(self, folder: Path) -> list[Refusal]:
         """What is remembered of photographs that lie, or lay, below a folder."""
         with self._reading():
-            return refusals.below(self._connection, self._path, os.fsencode(folder.absolute()))
+            return refusals.below(self._connection, self._path, _place(folder))
 
     def refused_from(self, content_sha256: str) -> list[Refusal]:
         """What is remembered of photographs with this content."""
@@ -546,6 +546,11 @@ class Gallery:
         for entry in entries:
             if entry.feature.shape != (dimension,):
                 raise ValueError(f"this gallery holds features ({dimension},), not {entry.feature.shape}")
+
+
+def _place(folder: Path) -> bytes:
+    """A folder's path as those of photographs are stored: absolute, without . and .."""
+    return os.path.abspath(os.fsencode(folder))  # noqa: PTH100 - Path.absolute leaves .. in
 
 
 def _timestamp(moment: datetime) -> str:

@@ -169,13 +169,17 @@ class _Comparison:
         ]
         return min(remembered, key=lambda each: each.source_path != place_of(photo), default=None)
 
+    def _is_gone(self, path: bytes) -> bool:
+        """Whether no photograph lies there any more: neither in these folders nor anywhere."""
+        return path not in self.present and not os.path.lexists(path)
+
     def _of_known(self, photo: Photo, same: list[Enrolled]) -> Step | None:
         """A photograph whose content is enrolled; None when that is somebody else's and still there."""
         own = [each for each in same if each.subject == photo.subject]
         here = [each for each in own if each.source_path == place_of(photo)]
         if here:
             return Step(Action.UNCHANGED, photo, tuple(each.template_id for each in here))
-        gone = [each for each in own or same if each.source_path not in self.present]
+        gone = [each for each in own or same if self._is_gone(each.source_path)]
         if gone:
             ids = tuple(each.template_id for each in gone)
             owner = None if own else gone[0].subject

@@ -95,6 +95,18 @@ def test_a_photograph_in_both_folders_is_left_to_be_refused(tmp_path: Path) -> N
     assert told(plan) == [(Action.NEW, ()), (Action.UNCHANGED, (1,))]
 
 
+@pytest.mark.parametrize(("subject", "action"), [("ada", Action.UNCHANGED), ("bob", Action.NEW)])
+def test_a_photograph_that_is_still_in_another_folder_has_not_moved(
+    tmp_path: Path, subject: str, action: Action
+) -> None:
+    elsewhere = photo(tmp_path, "ada/1", "A")
+    (tmp_path / "more").mkdir()
+    here = photo(tmp_path / "more", f"{subject}/2", "A")
+    known = FakeGallery(("ada", tmp_path / "ada/1", "A"))
+    assert elsewhere.path is not None
+    assert told(compare([here], [tmp_path / "more"], known)) == [(action, ())]
+
+
 def test_a_copy_in_the_same_folder_is_nothing_new(tmp_path: Path) -> None:
     known = FakeGallery(("ada", tmp_path / "ada/1", "A"))
     plan = compare([photo(tmp_path, "ada/1", "A"), photo(tmp_path, "ada/2", "A")], [tmp_path], known)
