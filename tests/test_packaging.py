@@ -11,7 +11,7 @@ import pytest
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 RUNTIMES = ("onnxruntime", "faiss", "insightface")
-CORE_MODULES = ("numpy", "cv2", "typer", "rich", "requests", "msgspec")
+CORE_MODULES = ("numpy", "cv2", "typer", "rich", "requests", "msgspec", "simplejpeg")
 WEIGHTS_AND_PICTURES = (".onnx", ".npz", ".npy", ".zip", ".jpg", ".png", ".sqlite3")
 LARGEST_WHEEL = 1_000_000
 
