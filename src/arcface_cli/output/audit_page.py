@@ -35,15 +35,26 @@ body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 62re
 h1 { font-size: 1.5rem; margin-bottom: .2rem; } h2 { font-size: 1.15rem; margin: 2rem 0 .2rem; }
 p { margin: .2rem 0 .8rem; }
 .finding { border: 1px solid var(--line); border-radius: .5rem; padding: .8rem 1rem; margin: .8rem 0; }
-.faces { display: flex; flex-wrap: wrap; gap: .8rem; margin: .6rem 0; }
-figure { margin: 0; width: 8.1rem; } figure img, .none { width: 112px; height: 112px; border-radius: .3rem; }
+.faces { display: flex; flex-wrap: wrap; gap: 1rem 1.8rem; margin: .6rem 0; }
+.group h3 { font-size: .9rem; margin: 0 0 .4rem; overflow-wrap: anywhere; }
+.group div { display: flex; flex-wrap: wrap; gap: .6rem; } .group { max-width: 100%; }
+figure { margin: 0; width: 8.2rem; } figure img, .none { width: 112px; height: 112px; border-radius: .3rem; }
 .none { background: var(--soft); display: grid; place-items: center; font-size: .8rem; }
-figure.suspect img { outline: 3px solid #d33; } figcaption { font-size: .8rem; overflow-wrap: anywhere; }
+figure.suspect img { outline: 3px solid #d33; } figcaption { font-size: .75rem; overflow-wrap: anywhere; }
 code { display: block; background: var(--soft); padding: .3rem .5rem; border-radius: .3rem; margin: .2rem 0;
-       overflow-x: auto; white-space: pre; }
+       white-space: pre-wrap; overflow-wrap: anywhere; }
+.wide { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; } td, th { text-align: left; padding: .2rem .5rem;
-       border-bottom: 1px solid var(--line); overflow-wrap: anywhere; } .n { text-align: right; }
+       border-bottom: 1px solid var(--line); overflow-wrap: anywhere; }
+td.n, th.n { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
 """
+
+APART = {
+    Kind.MISLABEL: "suspect, enrolled as ",
+    Kind.DUPLICATE: "alike, both of ",
+    Kind.HUB: "suspect, of ",
+}
+"""What stands over the suspects of a finding, before their subject's name."""
 
 
 def audit_page(
@@ -89,15 +100,28 @@ def _shown(found: Suspicion, members: dict[str, list[int]]) -> list[int]:
 
 def _finding(found: Suspicion, shown: Iterable[int], templates: dict[int, StoredTemplate], crop: Crop) -> str:
     own = "" if found.own is None else f", own centre {found.own:.3f}"
-    faces = "".join(
-        _face(number, templates[number], crop(number), number in found.templates) for number in shown
-    )
+    faces = "".join(_groups(found, shown, templates, crop))
     commands = "".join(f"<code>{escape(printable(line))}</code>" for line in found.commands)
     return (
         f"<div class=finding data-templates='{' '.join(map(str, found.templates))}'>"
         f"<b>{_suspects(found)}</b> {escape(found.reason)} (similarity {found.similarity:.3f}{own})"
         f"<div class=faces>{faces}</div>{commands}</div>"
     )
+
+
+def _groups(
+    found: Suspicion, shown: Iterable[int], templates: dict[int, StoredTemplate], crop: Crop
+) -> Iterator[str]:
+    """The faces of each subject side by side; a suspect that is to be told from them stands before all."""
+    groups: dict[tuple[bool, str], list[str]] = {}
+    for number in shown:
+        template, is_suspect = templates[number], number in found.templates
+        apart = is_suspect and found.kind is not Kind.SPLIT
+        face = _face(number, template, crop(number), is_suspect)
+        groups.setdefault((apart, template.subject), []).append(face)
+    for (apart, subject), faces in groups.items():
+        title = f"{APART[found.kind] if apart else ''}{escape(subject)}"
+        yield f"<div class=group><h3>{title}</h3><div>{''.join(faces)}</div></div>"
 
 
 def _suspects(found: Suspicion) -> str:
@@ -110,12 +134,10 @@ def _face(number: int, template: StoredTemplate, png: bytes | None, is_suspect: 
         data = base64.b64encode(png).decode("ascii")
         picture = f"<img alt='face of template {number}' src='data:image/png;base64,{data}'>"
     path = printable(template.source_path.decode("utf-8", "surrogateescape"))
-    short, full = escape("/".join(path.split("/")[-2:])), escape(path, quote=True)
-    mark = "<b>suspect</b> " if is_suspect else ""
     kind = " class=suspect" if is_suspect else ""
     return (
-        f"<figure{kind}>{picture}<figcaption>{mark}{escape(template.subject)}, template {number}<br>"
-        f"<span title='{full}'>{short}</span>"
+        f"<figure{kind}>{picture}<figcaption>template {number}<br>"
+        f"<span title='{escape(path, quote=True)}'>{escape(path.rpartition('/')[2])}</span>"
         "</figcaption></figure>"
     )
 
@@ -124,19 +146,32 @@ def _table(templates: Iterable[Typicality]) -> str:
     ranked = sorted(templates, key=lambda each: 2.0 if each.own is None else each.own)
     rows = "".join(_row(each) for each in ranked[:MOST_ROWS])
     more = f"<p>and {len(ranked) - MOST_ROWS} more</p>" if len(ranked) > MOST_ROWS else ""
-    head = "".join(
-        f"<th>{name}</th>" for name in ("template", "subject", "own centre", "nearest other", "", "attracts")
+    head = _cells(
+        "th", ("template", "subject", "own centre", "nearest other", "similarity", "nearest stranger of")
     )
-    return f"<table><tr>{head}</tr>{rows}</table>{more}"
+    return f"<div class=wide><table>{head}{rows}</table></div>{more}"
+
+
+NUMBERS = (0, 2, 4, 5)
+"""Columns of the table that hold numbers."""
 
 
 def _row(each: Typicality) -> str:
-    cells = (
+    values = (
         str(each.template_id),
-        escape(each.subject),
+        each.subject,
         "" if each.own is None else f"{each.own:.3f}",
-        "" if each.nearest is None else escape(each.nearest),
+        "" if each.nearest is None else each.nearest,
         "" if each.nearest_similarity is None else f"{each.nearest_similarity:.3f}",
         str(each.attracts),
     )
-    return "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
+    return _cells("td", values)
+
+
+def _cells(tag: str, values: tuple[str, ...]) -> str:
+    """A row of the table."""
+    cells = (
+        f"<{tag}{' class=n' if column in NUMBERS else ''}>{escape(value)}</{tag}>"
+        for column, value in enumerate(values)
+    )
+    return f"<tr>{''.join(cells)}</tr>"
