@@ -41,8 +41,9 @@ def sync_photographs(params: dict[str, Any]) -> int:
         mention_flat_folder(params, settings)
     if params["dry_run"]:
         show_rows(plan_rows(plan, prune=params["prune"]), settings, ("action", "subject", "photo", "was"))
-        say(summary(plan, prune=params["prune"], done=False))
-        return 0 if plan.is_whole else 3
+        if not settings.quiet:
+            say(summary(plan, prune=params["prune"], done=False))
+        return 3 if plan.counts[Action.UNREADABLE] or plan.counts[Action.UNNAMED] else 0
     return carried_out(plan, settings, params)
 
 

@@ -22,6 +22,8 @@ from arcface_cli.errors import (
     FaceError,
     ImageTooLarge,
     ImageTooSmall,
+    InvalidSubjectName,
+    NoSubject,
     RefusedBefore,
     UnreadableImage,
 )
@@ -42,6 +44,7 @@ class Action(StrEnum):
     UNCHANGED = "unchanged"
     REFUSED = "refused before"
     VANISHED = "vanished"
+    UNNAMED = "nobody's"
     UNREADABLE = "unreadable"
 
 
@@ -146,7 +149,8 @@ class _Comparison:
             content = hashlib.sha256(photo.read()).hexdigest()
         except ArcfaceError as failure:
             self.settled.update(each.template_id for each in self.below.get(place_of(photo), ()))
-            return Step(Action.UNREADABLE, photo, failure=failure)
+            unnamed = isinstance(failure, NoSubject | InvalidSubjectName)
+            return Step(Action.UNNAMED if unnamed else Action.UNREADABLE, photo, failure=failure)
         same = [
             each for each in self.known.enrolled_from(content) if each.template_id not in self.settled
         ] or self.known.enrolled_from(content)

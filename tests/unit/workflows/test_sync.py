@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from arcface_cli.errors import EmptyFile, FaceBlurred, NoFace, UnreadableImage, UnsupportedFormat
+from arcface_cli.errors import EmptyFile, FaceBlurred, NoFace, NoSubject, UnreadableImage, UnsupportedFormat
 from arcface_cli.faces import Failed, Outcome, Skipped
 from arcface_cli.gallery.entries import AddResult, Enrolled, NewTemplate, Refusal
 from arcface_cli.inputs.photo import Photo
@@ -133,6 +134,14 @@ def test_what_cannot_be_read_is_told_and_not_taken_for_deleted(tmp_path: Path) -
     assert told(plan) == [(Action.UNREADABLE, ())]
     assert not plan.is_whole
     assert [each.template_id for each in plan.vanished] == [2]
+
+
+def test_a_photograph_beside_peoples_folders_is_told_and_keeps_nobody_from_pruning(tmp_path: Path) -> None:
+    stray = replace(photo(tmp_path, "x/stray", "S"), subject=None, failure=NoSubject("whose?"))
+    plan = compare([stray], [tmp_path], FakeGallery(("ada", tmp_path / "ada/gone", "A")))
+    assert told(plan) == [(Action.UNNAMED, ())]
+    assert plan.is_whole
+    assert [each.template_id for each in plan.vanished] == [1]
 
 
 def test_what_was_refused_before_goes_through_no_network_again(tmp_path: Path) -> None:
