@@ -25,7 +25,8 @@ from arcface_cli.output.records import Run
 from arcface_cli.pipeline import PhotoOutcome
 from arcface_cli.settings import Settings
 from arcface_cli.workflows.agreement import Agreement
-from arcface_cli.workflows.sync import Action, Keeping, NobodyKnown, Plan, Step, carry_out, compare
+from arcface_cli.workflows.sync import Keeping, carry_out
+from arcface_cli.workflows.sync_plan import Action, NobodyKnown, Plan, Step, compare
 
 if TYPE_CHECKING:
     from arcface_cli.weights.store import ResolvedModel

@@ -15,7 +15,8 @@ from arcface_cli.faces import Failed, Outcome, Skipped
 from arcface_cli.gallery.entries import AddResult, Enrolled, NewTemplate, Refusal
 from arcface_cli.inputs.photo import Photo
 from arcface_cli.results import PhotoFaces
-from arcface_cli.workflows.sync import Action, Keeping, NobodyKnown, Plan, carry_out, compare
+from arcface_cli.workflows.sync import Keeping, carry_out
+from arcface_cli.workflows.sync_plan import Action, NobodyKnown, Plan, compare
 
 JUDGES, OTHER_JUDGES = "ab" * 32, "cd" * 32
 

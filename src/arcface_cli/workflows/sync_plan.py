@@ -1,0 +1,226 @@
+"""`enroll --sync`, before anything is done: what a folder of people and a gallery have to say to each other.
+
+Photographs are compared by the hash of their content. Only new and changed ones go through the networks.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol
+
+from arcface_cli.errors import (
+    ArcfaceError,
+    EnrolledAsAnother,
+    InvalidSubjectName,
+    NoSubject,
+)
+from arcface_cli.gallery.entries import Enrolled, Refusal
+from arcface_cli.inputs.photo import Photo
+
+
+class Action(StrEnum):
+    """What has to be done about a photograph, or about a template whose photograph is gone."""
+
+    NEW = "new"
+    CHANGED = "changed"
+    MOVED = "moved"
+    UNCHANGED = "unchanged"
+    REFUSED = "refused before"
+    VANISHED = "vanished"
+    UNNAMED = "nobody's"
+    UNREADABLE = "unreadable"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One photograph of the folder. templates: those that stand for it, or that its content replaces.
+
+    was: where a moved photograph was.  owner: whose it was, if it has changed hands.  failure: why it can't
+    be read.  content: SHA-256 of the file.  refusal: what is remembered of one that was refused before.
+    """
+
+    action: Action
+    photo: Photo
+    templates: tuple[int, ...] = ()
+    was: bytes | None = None
+    owner: str | None = None
+    failure: ArcfaceError | None = None
+    content: str | None = None
+    refusal: Refusal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All that a synchronisation will do.
+
+    vanished: templates whose photograph is gone.  stale: paths of which a refusal is remembered that says
+    nothing any more.
+    """
+
+    steps: tuple[Step, ...]
+    vanished: tuple[Enrolled, ...]
+    stale: tuple[bytes, ...] = ()
+
+    @property
+    def counts(self) -> Counter[Action]:
+        """How many steps of each kind."""
+        counts = Counter(step.action for step in self.steps)
+        counts[Action.VANISHED] = len(self.vanished)
+        return counts
+
+    @property
+    def to_embed(self) -> list[Photo]:
+        """Photographs that have to go through the networks, in order."""
+        return [step.photo for step in self.steps if step.action in (Action.NEW, Action.CHANGED)]
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether everything could be read: only then may what is missing be taken for deleted."""
+        return not any(step.action is Action.UNREADABLE for step in self.steps)
+
+
+class Known(Protocol):
+    """What is asked of a gallery before anything is done to it."""
+
+    def enrolled_below(self, folder: Path) -> list[Enrolled]:
+        """Templates of photographs below a folder."""
+        ...
+
+    def enrolled_from(self, content_sha256: str) -> list[Enrolled]:
+        """Templates of photographs with this content."""
+        ...
+
+    def refused_below(self, folder: Path) -> list[Refusal]:
+        """What is remembered of unusable photographs below a folder."""
+        ...
+
+    def refused_from(self, content_sha256: str) -> list[Refusal]:
+        """What is remembered of unusable photographs with this content."""
+        ...
+
+
+class NobodyKnown:
+    """A gallery that is yet to be made."""
+
+    def enrolled_below(self, folder: Path) -> list[Enrolled]:
+        """None."""
+        return []
+
+    def enrolled_from(self, content_sha256: str) -> list[Enrolled]:
+        """None."""
+        return []
+
+    def refused_below(self, folder: Path) -> list[Refusal]:
+        """None."""
+        return []
+
+    def refused_from(self, content_sha256: str) -> list[Refusal]:
+        """None."""
+        return []
+
+
+@dataclass(slots=True)
+class _Comparison:
+    known: Known
+    present: frozenset[bytes]
+    below: dict[bytes, list[Enrolled]]
+    decided_by: str | None
+    settled: set[int] = field(default_factory=set)
+
+    def step(self, photo: Photo) -> Step:
+        try:
+            content = hashlib.sha256(photo.read()).hexdigest()
+        except ArcfaceError as failure:
+            self.settled.update(each.template_id for each in self.below.get(place_of(photo), ()))
+            unnamed = isinstance(failure, NoSubject | InvalidSubjectName)
+            return Step(Action.UNNAMED if unnamed else Action.UNREADABLE, photo, failure=failure)
+        same = [
+            each for each in self.known.enrolled_from(content) if each.template_id not in self.settled
+        ] or self.known.enrolled_from(content)
+        step = self._of_known(photo, same) if same else None
+        if step is None:
+            old = tuple(each.template_id for each in self.below.get(place_of(photo), ()))
+            refusal = self._refusal(photo, content, enrolled=bool(same))
+            looked_at = Action.CHANGED if old else Action.NEW
+            action = looked_at if refusal is None else Action.REFUSED
+            step = Step(action, photo, old, content=content, refusal=refusal)
+        self.settled.update(step.templates)
+        return step
+
+    def _refusal(self, photo: Photo, content: str, *, enrolled: bool) -> Refusal | None:
+        """What is remembered of this content, if the same would be decided again; its own path's first."""
+        remembered = [
+            each
+            for each in self.known.refused_from(content)
+            if each.decided_by == self.decided_by and (enrolled or each.reason != EnrolledAsAnother.code)
+        ]
+        return min(remembered, key=lambda each: each.source_path != place_of(photo), default=None)
+
+    def _is_gone(self, path: bytes) -> bool:
+        """Whether no photograph lies there any more: neither in these folders nor anywhere."""
+        return path not in self.present and not os.path.lexists(path)
+
+    def _of_known(self, photo: Photo, same: list[Enrolled]) -> Step | None:
+        """A photograph whose content is enrolled; None when that is somebody else's and still there."""
+        own = [each for each in same if each.subject == photo.subject]
+        here = [each for each in own if each.source_path == place_of(photo)]
+        if here:
+            return Step(Action.UNCHANGED, photo, tuple(each.template_id for each in here))
+        gone = [each for each in own or same if self._is_gone(each.source_path)]
+        if gone:
+            ids = tuple(each.template_id for each in gone)
+            owner = None if own else gone[0].subject
+            return Step(Action.MOVED, photo, ids, was=gone[0].source_path, owner=owner)
+        return Step(Action.UNCHANGED, photo) if own else None  # a copy of one that is enrolled
+
+
+def compare(
+    photos: Iterable[Photo], folders: Sequence[Path], known: Known, decided_by: str | None = None
+) -> Plan:
+    """What `folders` and their photographs would change in a gallery. Reads every file once.
+
+    decided_by: what refusals are remembered with today (`Refusal.decided_by`); those of another kind, or
+    with None all, are looked at again.
+    """
+    listed = list(photos)
+    enrolled = {each.template_id: each for folder in folders for each in known.enrolled_below(folder)}
+    below: dict[bytes, list[Enrolled]] = {}
+    for each in enrolled.values():
+        below.setdefault(each.source_path, []).append(each)
+    comparison = _Comparison(known, frozenset(map(place_of, listed)), below, decided_by)
+    steps = tuple(comparison.step(photo) for photo in listed)
+    vanished = tuple(
+        each
+        for each in enrolled.values()
+        if each.template_id not in comparison.settled and each.source_path not in comparison.present
+    )
+    plan = Plan(steps, vanished)
+    return replace(plan, stale=_stale(plan, folders, comparison))
+
+
+def _stale(plan: Plan, folders: Sequence[Path], comparison: _Comparison) -> tuple[bytes, ...]:
+    """Paths whose refusal no step goes by; of a missing photograph only if all others could be read."""
+    valid = {
+        step.refusal.source_path for step in plan.steps if step.refusal is not None and is_in_place(step)
+    }
+    remembered = {
+        each.source_path for folder in folders for each in comparison.known.refused_below(folder)
+    } - valid
+    return tuple(sorted(path for path in remembered if plan.is_whole or path in comparison.present))
+
+
+def is_in_place(step: Step) -> bool:
+    """Whether a refusal is remembered of this very path and person."""
+    refusal, photo = step.refusal, step.photo
+    return refusal is not None and (refusal.source_path, refusal.subject) == (place_of(photo), photo.subject)
+
+
+def place_of(photo: Photo) -> bytes:
+    """The photograph's absolute path, which is how a gallery remembers it."""
+    return photo.raw if photo.path is None else os.path.abspath(photo.raw)  # noqa: PTH100 - bytes
