@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from arcface_cli.quality import QualityGates
     from arcface_cli.recognition.recogniser import Recogniser
     from arcface_cli.runtime.devices import Device
+    from arcface_cli.runtime.gathering import GatheringNetwork
     from arcface_cli.runtime.sessions import Session, SessionOptions
     from arcface_cli.weights.catalogue import DetectorEntry, RecogniserEntry
     from arcface_cli.weights.store import InstalledDetector, InstalledRecogniser, ResolvedModel, WeightStore
@@ -194,7 +195,7 @@ def workshop(
         recogniser=recognises,
         choice=FaceChoice(faces if settings.faces is None else settings.faces),
         gates=quality_gates(settings, enrolling=command == "enroll"),
-        pooled=options.device.cuda_index is not None,
+        pooled=_on_gpu(options),
     )
     name = None if model is None else model.name
     device, precision = str(options.device), settings.precision
@@ -237,25 +238,50 @@ def quality_gates(settings: Settings, *, enrolling: bool) -> QualityGates:
 def detector(installed: InstalledDetector, settings: Settings, options: SessionOptions) -> Detector:
     """A detector ready to run."""
     from arcface_cli.detection.detector import FAMILIES, NetworkDetector
-    from arcface_cli.runtime.networks import Precision, Rewrite, open_network
 
     entry = installed.entry
     if entry.family == "insightface":
         return _borrowed_detector(installed, settings, options.device)
+    session = detector_network(installed, settings, options)
+    family = FAMILIES[entry.family]
+    return NetworkDetector(
+        entry.name,
+        _shared_by_workers(session) if _on_gpu(options) and entry.batch != "fixed" else session,
+        family,
+        None if session.takes_pixels else scaling_of(entry),
+        min_score=_searched_score(settings, family.min_score),
+    )
+
+
+def detector_network(installed: InstalledDetector, settings: Settings, options: SessionOptions) -> Session:
+    """The session of a detector. A CPU gets the file as it is where that serves: scaling on the host costs
+    less there than in the graph, and pictures go one by one (docs/design.md)."""
+    from arcface_cli.runtime.networks import Precision, Rewrite, open_network
+
+    entry, on_gpu = installed.entry, _on_gpu(options)
     free = entry.size == "rewritable"
-    rewrite = Rewrite(batch=free and entry.batch == "rewritable", spatial=free)
-    network = open_network(
+    return open_network(
         installed.path,
-        rewrite,
+        Rewrite(
+            batch=entry.batch == "rewritable" and (free or on_gpu),
+            spatial=free,
+            pixels=scaling_of(entry) if on_gpu else None,
+        ),
         Precision(settings.precision),
-        options,
+        replace(options, varied=True),
         sha256=installed.sha256,
         kept=_kept_graphs(settings),
     )
-    family = FAMILIES[entry.family]
-    return NetworkDetector(
-        entry.name, network, family, scaling_of(entry), min_score=_searched_score(settings, family.min_score)
-    )
+
+
+def _on_gpu(options: SessionOptions) -> bool:
+    return options.device.cuda_index is not None
+
+
+def _shared_by_workers(session: Session) -> GatheringNetwork:
+    from arcface_cli.runtime.gathering import GatheringNetwork
+
+    return GatheringNetwork(session)
 
 
 def _borrowed_detector(installed: InstalledDetector, settings: Settings, device: Device) -> Detector:
@@ -283,7 +309,13 @@ def recogniser(model: ResolvedModel, settings: Settings, options: SessionOptions
     entry = model.recogniser.entry
     batch = 1 if entry.batch == "fixed" else settings.batch
     network = recogniser_network(model.recogniser, settings, options)
-    return Recogniser(network, scaling_of(entry), fingerprint_of(model, settings), batch=batch)
+    return Recogniser(
+        network,
+        None if network.takes_pixels else scaling_of(entry),
+        fingerprint_of(model, settings),
+        batch=batch,
+        padded=_on_gpu(options),
+    )
 
 
 def fingerprint_of(model: ResolvedModel, settings: Settings) -> ModelFingerprint:
@@ -300,12 +332,16 @@ def fingerprint_of(model: ResolvedModel, settings: Settings) -> ModelFingerprint
 def recogniser_network(
     installed: InstalledRecogniser, settings: Settings, options: SessionOptions
 ) -> Session:
-    """The session of a recogniser, its batch made free where the catalogue says it can be."""
+    """The session of a recogniser, its batch made free where the catalogue says it can be.
+
+    On a GPU it takes uint8 crops (`Session.takes_pixels`): a quarter of the bytes cross the bus.
+    """
     from arcface_cli.runtime.networks import Precision, Rewrite, open_network
 
+    entry = installed.entry
     return open_network(
         installed.path,
-        Rewrite(batch=installed.entry.batch == "rewritable"),
+        Rewrite(batch=entry.batch == "rewritable", pixels=scaling_of(entry) if _on_gpu(options) else None),
         Precision(settings.precision),
         options,
         sha256=installed.sha256,

@@ -24,7 +24,7 @@ from arcface_cli.detection import centerface, scrfd, yunet
 from arcface_cli.detection.candidates import FaceCandidates, concatenate
 from arcface_cli.detection.suppression import overlaps, suppress, without_parts
 from arcface_cli.faces import BoundingBox, DetectedFace, FivePoints
-from arcface_cli.imaging.blob import PixelScaling, to_blob
+from arcface_cli.imaging.blob import Fed, PixelScaling, to_input
 from arcface_cli.imaging.geometry import letterbox
 
 STRIDE = 32
@@ -63,8 +63,8 @@ which no face was invented on pictures without one (docs/design.md)."""
 class Network(Protocol):
     """What a detector asks of a session."""
 
-    def run(self, blob: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-        """(1, 3, H, W) float32 -> the heads, in graph order."""
+    def run(self, blob: Fed) -> list[NDArray[np.float32]]:
+        """(1, 3, H, W) float32, or (1, H, W, 3) uint8 if it scales by itself -> the heads, in graph order."""
         ...
 
 
@@ -79,14 +79,17 @@ class Detector(Protocol):
 
 
 class NetworkDetector:
-    """A detector of one of the `FAMILIES`. Safe to use from several threads at once."""
+    """A detector of one of the `FAMILIES`. Safe to use from several threads at once.
+
+    scaling: what the host does to pixels; None: the network takes uint8 canvases and scales by itself.
+    """
 
     def __init__(
         self,
         name: str,
         network: Network,
         family: Family,
-        scaling: PixelScaling,
+        scaling: PixelScaling | None,
         *,
         min_score: float | None = None,
     ) -> None:
@@ -108,7 +111,7 @@ class NetworkDetector:
         width, height = canvas_size(image.shape[1], image.shape[0], side)
         fits = image.shape[:2] == (height, width)
         canvas, scale_x, scale_y = (image, 1.0, 1.0) if fits else letterbox(image, width, height)
-        outputs = self._network.run(to_blob([canvas], self._scaling))
+        outputs = self._network.run(to_input([canvas], self._scaling))
         found = self._decode(outputs, height, width, self._min_score)
         return found.where_finite().divided_by(scale_x, scale_y)
 

@@ -1,4 +1,4 @@
-"""uint8 pictures -> the float32 tensor that a network takes."""
+"""uint8 pictures -> the tensor that a network takes."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+Fed = NDArray[np.float32] | NDArray[np.uint8]
+"""What a network is fed: (N, 3, H, W) float32, scaled, or (N, H, W, 3) uint8 BGR."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,3 +33,15 @@ def to_blob(
         for plane, channel in zip(planes[::-1] if scaling.rgb else planes, cv2.split(picture), strict=True):
             np.subtract(channel, np.float32(scaling.mean), out=plane, dtype=np.float32)
     return np.multiply(blob, np.float32(1.0 / scaling.scale), out=blob)
+
+
+def to_pixels(pictures: Sequence[NDArray[np.uint8]] | NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Pictures of one size, each (H, W, 3) uint8 BGR -> (N, H, W, 3), for a network that scales by itself."""
+    if isinstance(pictures, np.ndarray):
+        return np.ascontiguousarray(pictures)
+    return np.ascontiguousarray(pictures[0])[None] if len(pictures) == 1 else np.stack(pictures)
+
+
+def to_input(pictures: Sequence[NDArray[np.uint8]] | NDArray[np.uint8], scaling: PixelScaling | None) -> Fed:
+    """What a network is fed: `to_blob`, or `to_pixels` where it scales by itself (scaling None)."""
+    return to_pixels(pictures) if scaling is None else to_blob(pictures, scaling)

@@ -5,13 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from arcface_cli.runtime.rewritten import kept_or_made
 from arcface_cli.runtime.sessions import Session, SessionOptions, open_session
 
+if TYPE_CHECKING:
+    from arcface_cli.runtime.graphs import Scaling
+
 
 class Precision(StrEnum):
-    """Of a network's arithmetic; input and output stay float32."""
+    """Of a network's arithmetic; what goes in and comes out keeps its type."""
 
     FP32 = "fp32"
     FP16 = "fp16"
@@ -19,13 +23,24 @@ class Precision(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rewrite:
-    """Which declared dimensions of the picture input must be made free."""
+    """What is done to a graph: declared dimensions of the picture input made free, pixels taken as they are.
+
+    pixels: how the network wants them; None leaves the scaling to the host.
+    """
 
     batch: bool = False
     spatial: bool = False
+    pixels: Scaling | None = None
 
     def __bool__(self) -> bool:
-        return self.batch or self.spatial
+        return self.batch or self.spatial or self.pixels is not None
+
+    @property
+    def key(self) -> str:
+        """Equal exactly when the same is done."""
+        fed = self.pixels
+        how = "" if fed is None else f"-{'rgb' if fed.rgb else 'bgr'},{fed.mean!r},{fed.scale!r}"
+        return f"{self.batch:d}{self.spatial:d}{how}"
 
 
 def open_network(
@@ -44,17 +59,20 @@ def open_network(
     """
     if not rewrite and precision is Precision.FP32:
         return open_session(path, path.name, options)
-    key = f"{sha256}-{rewrite.batch:d}{rewrite.spatial:d}-{precision.value}"
-    graph = kept_or_made(kept if sha256 else None, key, lambda: _rewritten(path, rewrite, precision))
+    key = f"{sha256}-{rewrite.key}-{precision.value}"
+    graph = kept_or_made(kept if sha256 else None, key, lambda: rewritten(path, rewrite, precision))
     return open_session(graph, path.name, options)
 
 
-def _rewritten(path: Path, rewrite: Rewrite, precision: Precision) -> bytes:
-    from arcface_cli.runtime.graphs import free_dimensions, to_half_precision
+def rewritten(path: Path, rewrite: Rewrite, precision: Precision) -> bytes:
+    """The ONNX file of `path` with all that done to it. Raises ModelUnusable for what isn't a network."""
+    from arcface_cli.runtime.graphs import free_dimensions, halve, read_network, take_pixels
 
-    model: Path | bytes = path
-    if rewrite:
-        model = free_dimensions(path, batch=rewrite.batch, spatial=rewrite.spatial)
+    network = read_network(path)
+    if rewrite.batch or rewrite.spatial:
+        free_dimensions(network, batch=rewrite.batch, spatial=rewrite.spatial)
     if precision is Precision.FP16:
-        return to_half_precision(model)
-    return path.read_bytes() if isinstance(model, Path) else model
+        halve(network)
+    if rewrite.pixels is not None:  # last, so that it scales in float32 as the host does
+        take_pixels(network, rewrite.pixels)
+    return network.serialised()

@@ -17,31 +17,42 @@ CPU_PROVIDER = "CPUExecutionProvider"
 CUDA_PROVIDER = "CUDAExecutionProvider"
 _FATAL_ONLY, _EVERYTHING = 4, 1
 
+Fed = NDArray[np.float32] | NDArray[np.uint8]
+"""(N, 3, H, W) float32, scaled, or (N, H, W, 3) uint8 BGR."""
+
 
 @dataclass(frozen=True, slots=True)
 class SessionOptions:
-    """Where and how a network runs. threads: of one run, on the CPU; 0 leaves it to the runtime."""
+    """Where and how a network runs.
+
+    threads: of one run, on the CPU; 0 leaves it to the runtime.  varied: whether inputs come in many shapes.
+    """
 
     device: Device = CPU
     threads: int = 0
+    varied: bool = False
     chatty: bool = False
 
 
 class Session:
-    """A loaded network. Safe to run from several threads at once."""
+    """A loaded network. Safe to run from several threads at once.
+
+    takes_pixels: whether it is fed (N, H, W, 3) uint8 BGR, and not a scaled (N, 3, H, W) float32.
+    """
 
     def __init__(self, session: Any, name: str, device: Device) -> None:
         self._session = session
         self.name = name
         self.device = device
         self.input_name: str = session.get_inputs()[0].name
+        self.takes_pixels: bool = session.get_inputs()[0].type == "tensor(uint8)"
         self.input_shape: tuple[int | str | None, ...] = tuple(session.get_inputs()[0].shape)
         self.output_names: tuple[str, ...] = tuple(output.name for output in session.get_outputs())
         self.output_shapes: tuple[tuple[int | str | None, ...], ...] = tuple(
             tuple(output.shape) for output in session.get_outputs()
         )
 
-    def run(self, blob: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+    def run(self, blob: Fed) -> list[NDArray[np.float32]]:
         """Feed the first input; return every output, in graph order. Raises ModelUnusable if it fails."""
         try:
             outputs: list[NDArray[np.float32]] = self._session.run(None, {self.input_name: blob})
@@ -63,7 +74,7 @@ def open_session(model: Path | bytes, name: str, options: SessionOptions) -> Ses
     source = str(model) if isinstance(model, Path) else model
     try:
         session = ort.InferenceSession(
-            source, _native_options(ort, options), providers=_providers(ort, options.device)
+            source, _native_options(ort, options), providers=_providers(ort, options)
         )
     except Exception as error:  # as above
         raise ModelUnusable(
@@ -84,11 +95,24 @@ def _native_options(ort: Any, options: SessionOptions) -> Any:
     return native
 
 
-def _providers(ort: Any, device: Device) -> Sequence[str | tuple[str, Mapping[str, str]]]:
-    if device.cuda_index is None:
+def _providers(ort: Any, options: SessionOptions) -> Sequence[str | tuple[str, Mapping[str, str]]]:
+    if options.device.cuda_index is None:
         return [CPU_PROVIDER]
     preload_cuda_libraries(ort)
-    return [(CUDA_PROVIDER, {"device_id": str(device.cuda_index)}), CPU_PROVIDER]
+    return [(CUDA_PROVIDER, cuda_options(options)), CPU_PROVIDER]
+
+
+def cuda_options(options: SessionOptions) -> dict[str, str]:
+    """What the CUDA provider is told.
+
+    Memory is taken as it is needed, not doubled each time, so that a long run leaves room for the search
+    index. cuDNN tries every algorithm for a new shape, which takes seconds: not where shapes vary.
+    """
+    return {
+        "device_id": str(options.device.cuda_index),
+        "arena_extend_strategy": "kSameAsRequested",
+        "cudnn_conv_algo_search": "HEURISTIC" if options.varied else "EXHAUSTIVE",
+    }
 
 
 def _check_device(serving: Sequence[str], device: Device, name: str) -> None:

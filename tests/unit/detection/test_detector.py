@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from arcface_cli.alignment import ARCFACE_TEMPLATE
-from arcface_cli.detection.candidates import FaceCandidates
+from arcface_cli.detection.candidates import FaceCandidates, concatenate
 from arcface_cli.detection.detector import (
     FAR_LIMIT,
     NEAR,
@@ -128,3 +128,18 @@ def test_every_canvas_has_whole_strides_and_its_longer_side(width: int, height: 
     canvas = canvas_size(width, height, side)
     assert all(length % STRIDE == 0 and STRIDE <= length <= side for length in canvas)
     assert max(canvas) == side
+
+
+def test_a_detector_that_scales_by_itself_gets_the_canvas_as_it_is() -> None:
+    fed: list[NDArray[np.uint8]] = []
+
+    class PixelNetwork:
+        def run(self, blob: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
+            fed.append(blob)
+            return []
+
+    family = Family(lambda outputs, height, width, min_score: concatenate([]), 0.5)
+    image = np.random.default_rng(2).integers(0, 256, (480, 640, 3), dtype=np.uint8)
+    NetworkDetector("pixels", PixelNetwork(), family, None).candidates(image, STANDARD)
+    assert fed[0].dtype == np.uint8
+    assert np.array_equal(fed[0], image[None])

@@ -94,3 +94,54 @@ def test_rows_have_unit_length_and_keep_their_direction_or_are_refused(raw: NDAr
     assert unit.dtype == np.float32
     assert np.linalg.norm(unit.astype(np.float64), axis=1) == pytest.approx(np.ones(3), abs=1e-5)
     assert np.array_equal(np.sign(unit), np.sign(np.where(unit == 0, 0, raw)))
+
+
+class PixelNetwork:
+    """As `colour_features`, but takes crops as they are, and remembers them."""
+
+    def __init__(self) -> None:
+        self.fed: list[NDArray[np.uint8]] = []
+
+    def run(self, blob: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
+        self.fed.append(blob)
+        means = blob[..., ::-1].mean(axis=(1, 2))
+        return [np.hstack([means, np.full((len(blob), 1), 255)]).astype(np.float32)]
+
+
+def test_a_network_that_scales_by_itself_gets_the_crops_as_they_are() -> None:
+    network, faces = PixelNetwork(), crops(6)
+    templates = Recogniser(network, None, fingerprint(), batch=4).embed(faces, "photo.jpg")
+    assert np.array_equal(np.concatenate(network.fed), faces.crops)
+    assert all(fed.dtype == np.uint8 for fed in network.fed)
+    assert len(templates) == 6
+
+
+def test_the_mirror_image_of_pixels_is_fed_left_to_right() -> None:
+    network = PixelNetwork()
+    Recogniser(network, None, fingerprint(flip=True)).embed(crops(1), "photo.jpg")
+    crop, mirrored = network.fed
+    assert np.array_equal(mirrored, crop[:, :, ::-1])
+
+
+@pytest.mark.parametrize(
+    ("count", "sizes"), [(1, [1]), (2, [2]), (3, [4]), (5, [6]), (6, [6]), (7, [6, 1]), (11, [6, 6])]
+)
+def test_padding_fills_runs_to_a_power_of_two_or_the_batch_and_changes_nothing(
+    count: int, sizes: list[int]
+) -> None:
+    network = FakeNetwork(colour_features)
+    padding = Recogniser(network, SCALING, fingerprint(), batch=6, padded=True)
+    plain = Recogniser(FakeNetwork(colour_features), SCALING, fingerprint(), batch=6)
+    faces = crops(count)
+    assert np.array_equal(padding.embed(faces, "x").features, plain.embed(faces, "x").features)
+    assert [shape[0] for shape in network.shapes] == sizes
+
+
+def test_a_crop_without_a_direction_is_refused_but_a_padded_one_is_not() -> None:
+    def blind_to_black(fed: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
+        return [fed.reshape(len(fed), -1)[:, :DIMENSION].astype(np.float32)]
+
+    recogniser = Recogniser(FakeNetwork(blind_to_black), None, fingerprint(), batch=8, padded=True)
+    assert len(recogniser.embed(crops(3), "photo.jpg")) == 3
+    with pytest.raises(UnusableFeature):
+        recogniser.embed(AlignedFaces(np.zeros((3, 112, 112, 3), np.uint8), crops(3).transforms), "photo.jpg")

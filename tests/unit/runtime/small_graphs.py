@@ -46,6 +46,48 @@ def detector_graph(path: Path) -> Path:
     return _saved(path, nodes, inputs, outputs, [numpy_helper.from_array(kernel, "kernel")])
 
 
+def mixing_graph(
+    path: Path, *, channels: int = 3, shape_as_constant: bool = False, reshaped_slope: bool = False
+) -> Path:
+    """SCRFD's way to end: Transpose (2, 3, 0, 1) and Reshape (-1, k), for (1, 3, 16, 16), 2 anchors a cell.
+
+    reshaped_slope: with a PReLU whose weights a Reshape to (1, C, 1, 1) brings into shape.
+    """
+    random = np.random.default_rng(13)
+    shapes = {"to_scores": np.array([-1, 1], np.int64), "to_boxes": np.array([-1, 4], np.int64)}
+    initializers = [
+        numpy_helper.from_array(random.normal(size=(2, channels, 4, 4)).astype(np.float32), "scores_kernel"),
+        numpy_helper.from_array(random.normal(size=(8, channels, 4, 4)).astype(np.float32), "boxes_kernel"),
+        numpy_helper.from_array(np.full(channels, 0.2, np.float32), "slope"),
+        numpy_helper.from_array(np.array([1, channels, 1, 1], np.int64), "slope_shape"),
+    ]
+    nodes = []
+    if reshaped_slope:
+        nodes.append(helper.make_node("Reshape", ["slope", "slope_shape"], ["slopes"]))
+        nodes.append(helper.make_node("PRelu", ["input.1", "slopes"], ["first"]))
+    else:
+        nodes.append(helper.make_node("Identity", ["input.1"], ["first"]))
+    for name, shape in shapes.items():
+        tensor = numpy_helper.from_array(shape, name)
+        if shape_as_constant:
+            nodes.append(helper.make_node("Constant", [], [name], value=tensor))
+        else:
+            initializers.append(tensor)
+    for head in ("scores", "boxes"):
+        nodes += [
+            helper.make_node("Conv", ["first", f"{head}_kernel"], [f"{head}_map"], strides=[4, 4]),
+            helper.make_node("Transpose", [f"{head}_map"], [f"{head}_mixed"], perm=[2, 3, 0, 1]),
+            helper.make_node("Reshape", [f"{head}_mixed", f"to_{head}"], [f"{head}_flat"]),
+            helper.make_node("Sigmoid", [f"{head}_flat"], [head]),
+        ]
+    inputs = [helper.make_tensor_value_info("input.1", TensorProto.FLOAT, [1, channels, 16, 16])]
+    outputs = [
+        helper.make_tensor_value_info("scores", TensorProto.FLOAT, [32, 1]),
+        helper.make_tensor_value_info("boxes", TensorProto.FLOAT, [32, 4]),
+    ]
+    return _saved(path, nodes, inputs, outputs, initializers)
+
+
 def two_input_graph(path: Path) -> Path:
     """A sum of two pictures: no network of ours."""
     inputs = [helper.make_tensor_value_info(n, TensorProto.FLOAT, [1, 3, 8, 8]) for n in ("a", "b")]

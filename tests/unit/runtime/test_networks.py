@@ -12,12 +12,14 @@ from numpy.typing import NDArray
 from small_graphs import detector_graph, recogniser_graph, two_input_graph
 
 from arcface_cli.errors import DeviceUnavailable, ModelUnusable
+from arcface_cli.imaging.blob import PixelScaling
 from arcface_cli.runtime.devices import CPU, Device
-from arcface_cli.runtime.graphs import free_dimensions, read_facts
+from arcface_cli.runtime.graphs import read_facts
 from arcface_cli.runtime.networks import Precision, Rewrite, open_network
 from arcface_cli.runtime.sessions import SessionOptions, open_session
 
 OPTIONS = SessionOptions(CPU, threads=1)
+SCALING = PixelScaling(rgb=True, mean=127.5, scale=127.5)
 FP32, FP16 = Precision.FP32, Precision.FP16
 
 
@@ -83,8 +85,37 @@ def test_facts_are_read_without_the_weights_that_old_exporters_list_as_inputs(tm
 
 
 def test_a_graph_with_two_pictures_is_no_network_of_ours(tmp_path: Path) -> None:
-    with pytest.raises(ModelUnusable, match=r"two\.onnx: .* one picture input"):
-        free_dimensions(two_input_graph(tmp_path / "two.onnx"), batch=True, spatial=False)
+    path = two_input_graph(tmp_path / "two.onnx")
+    for rewrite in (Rewrite(batch=True), Rewrite(pixels=SCALING)):
+        with pytest.raises(ModelUnusable, match=r"two\.onnx: .* one picture input"):
+            open_network(path, rewrite, FP32, OPTIONS)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (Rewrite(), Rewrite(batch=True)),
+        (Rewrite(batch=True), Rewrite(spatial=True)),
+        (Rewrite(), Rewrite(pixels=SCALING)),
+        (Rewrite(pixels=SCALING), Rewrite(pixels=PixelScaling(False, 127.5, 127.5))),
+        (Rewrite(pixels=SCALING), Rewrite(pixels=PixelScaling(True, 127.5, 128.0))),
+        (Rewrite(pixels=SCALING), Rewrite(pixels=PixelScaling(True, 0.0, 127.5))),
+    ],
+)
+def test_rewritten_graphs_that_differ_are_kept_under_different_keys(one: Rewrite, other: Rewrite) -> None:
+    assert one.key != other.key
+
+
+def test_a_kept_graph_of_either_precision_is_read_again_and_answers_alike(tmp_path: Path) -> None:
+    path, kept = recogniser_graph(tmp_path / "net.onnx"), tmp_path / "kept"
+    rewrite = Rewrite(batch=True, pixels=SCALING)
+    pixels = np.random.default_rng(5).integers(0, 256, (2, 8, 8, 3), dtype=np.uint8)
+    for precision in (FP32, FP16, FP32, FP16):
+        session = open_network(path, rewrite, precision, OPTIONS, sha256="ab" * 32, kept=kept)
+        assert session.takes_pixels
+        made = open_network(path, rewrite, precision, OPTIONS).run(pixels)[0]
+        assert np.array_equal(session.run(pixels)[0], made)
+    assert len(list(kept.iterdir())) == 2
 
 
 @settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
