@@ -1,8 +1,10 @@
-"""A graph whose fixed dimensions were made free, or whose numbers were halved, answers as before."""
+"""A graph whose fixed dimensions were made free, that takes pixels as they are, or whose numbers were halved,
+answers as before."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +12,15 @@ import pytest
 from numpy.typing import NDArray
 
 from arcface_cli.cli import build
+from arcface_cli.detection.detector import FAMILIES, STANDARD, NetworkDetector, canvas_size
 from arcface_cli.imaging.blob import PixelScaling, to_blob
 from arcface_cli.imaging.decode import decode
+from arcface_cli.imaging.geometry import letterbox
 from arcface_cli.results import PhotoFaces
-from arcface_cli.runtime.graphs import free_dimensions
+from arcface_cli.runtime.gathering import GatheringNetwork
+from arcface_cli.runtime.networks import Precision, Rewrite, open_network
 from arcface_cli.runtime.sessions import Session, SessionOptions, open_session
+from arcface_cli.weights.store import WeightStore
 
 pytestmark = pytest.mark.real
 
@@ -38,6 +44,76 @@ def test_a_recogniser_whose_batch_was_freed_gives_the_same_features(
 
     assert np.array_equal(np.concatenate([freed.run(row[None])[0] for row in blob]), one_by_one)
     np.testing.assert_allclose(freed.run(blob)[0], one_by_one, **ROUNDING)
+
+
+@pytest.mark.parametrize("name", ["mobilefacenet_512", "mobilefacenet_192"])
+def test_a_recogniser_that_takes_pixels_in_batches_gives_the_features_of_200_crops(
+    name: str, weights: WeightStore, real_faces: dict[Path, PhotoFaces]
+) -> None:
+    found = weights.resolve(name, "yunet").recogniser
+    scaling = build.scaling_of(found.entry)
+    crops = np.concatenate([seen.aligned.crops for seen in real_faces.values()])[:200]
+    assert len(crops) == 200
+    original = open_session(found.path, found.path.name, OPTIONS)
+    rewritten = reopened(found.path, Rewrite(batch=True, pixels=scaling))
+
+    one_by_one = np.concatenate([original.run(row[None])[0] for row in to_blob(crops, scaling)])
+
+    assert np.array_equal(
+        np.concatenate([rewritten.run(crops[i : i + 1])[0] for i in range(200)]), one_by_one
+    )
+    together = np.concatenate([rewritten.run(crops[i : i + 32])[0] for i in range(0, 200, 32)])
+    assert cosines(together, one_by_one).min() >= 1 - 1e-5
+
+
+@pytest.mark.parametrize(
+    ("name", "count"),
+    [("scrfd_500m", 200), ("yunet", 200), ("yunet_n", 24), ("scrfd_2.5g", 16), ("centerface", 16)],
+)
+def test_a_detector_that_takes_pixels_in_batches_gives_the_heads_of_one_photograph_at_a_time(
+    name: str, count: int, weights: WeightStore, real_faces: dict[Path, PhotoFaces]
+) -> None:
+    found = weights.resolve_detector(name, None)
+    scaling, free = build.scaling_of(found.entry), found.entry.size == "rewritable"
+    canvases = canvases_of(list(real_faces)[-count:])  # wild/ comes last: many shapes
+    original = reopened(found.path, Rewrite(batch=free, spatial=free))  # as a CPU runs it
+    rewritten = reopened(found.path, Rewrite(batch=True, spatial=free, pixels=scaling))
+
+    for canvas in canvases:
+        pair = np.stack([canvas, canvas[:, ::-1]])  # a photograph and its mirror image
+        together = rewritten.run(pair)
+        for place, picture in enumerate(pair):
+            alone = original.run(to_blob([picture], scaling))
+            for level, head in enumerate(alone):
+                rows = together[level][place].reshape(1, -1), head.reshape(1, -1)
+                assert cosines(*rows)[0] >= 1 - 1e-5
+                np.testing.assert_allclose(*rows, **ROUNDING)
+
+
+@pytest.mark.parametrize("name", ["scrfd_500m", "yunet"])
+def test_workers_that_share_runs_of_a_detector_find_what_one_alone_finds(
+    name: str,
+    weights: WeightStore,
+    real_faces: dict[Path, PhotoFaces],
+    open_workshop: Callable[..., build.Workshop],
+) -> None:
+    found = weights.resolve_detector(name, None)
+    rewrite = Rewrite(
+        batch=True, spatial=found.entry.size == "rewritable", pixels=build.scaling_of(found.entry)
+    )
+    shared = GatheringNetwork(reopened(found.path, rewrite))
+    together = NetworkDetector(name, shared, FAMILIES[found.entry.family], None)
+    alone = open_workshop(recognise=False, detector=name).stages.detector
+    images = [decode(path.read_bytes()) for path in list(real_faces)[::6]]
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(together.detect, images))
+
+    for image, faces in zip(images, answers, strict=True):
+        expected = alone.detect(image)
+        assert len(faces) == len(expected)
+        for face, same in zip(faces, expected, strict=True):
+            np.testing.assert_allclose(face.points.array, same.points.array, atol=0.01)
 
 
 @pytest.mark.parametrize(("name", "scaling"), FIXED_DETECTORS)
@@ -103,8 +179,27 @@ def test_half_precision_on_the_cpu_finds_the_same_faces(
 
 def both(path: Path, *, batch: bool, spatial: bool) -> tuple[Session, Session]:
     """The graph as it is, and with its dimensions made free."""
-    freed = free_dimensions(path, batch=batch, spatial=spatial)
-    return open_session(path, path.name, OPTIONS), open_session(freed, path.name, OPTIONS)
+    return open_session(path, path.name, OPTIONS), reopened(path, Rewrite(batch=batch, spatial=spatial))
+
+
+def reopened(path: Path, rewrite: Rewrite) -> Session:
+    return open_network(path, rewrite, Precision.FP32, OPTIONS)
+
+
+def cosines(some: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Of each row with its counterpart."""
+    a, b = some.astype(np.float64), others.astype(np.float64)
+    return np.asarray((a * b).sum(axis=1) / np.linalg.norm(a, axis=1) / np.linalg.norm(b, axis=1))
+
+
+def canvases_of(paths: Sequence[Path]) -> list[NDArray[np.uint8]]:
+    """The standard canvas of each photograph, as the detector makes it."""
+    made = []
+    for path in paths:
+        image = decode(path.read_bytes())
+        width, height = canvas_size(image.shape[1], image.shape[0], STANDARD)
+        made.append(letterbox(image, width, height)[0])
+    return made
 
 
 def blob_of(shared_data: Path, scaling: PixelScaling, side: int) -> NDArray[np.float32]:
