@@ -29,6 +29,10 @@ ARCFACE_TEMPLATE: NDArray[np.float64] = np.array(
 """(5, 2) pixels of the 112x112 crop: where eyes, nose and mouth corners go (ArcFace, section 4.1;
 the coordinates are those that the public networks were trained with)."""
 
+_W = ARCFACE_TEMPLATE @ (1, 1j)
+_W_MEAN = _W.mean()  # eq. 35
+"""The template and its mean as complex numbers."""
+
 MIN_SPREAD = 1.0
 """Root-mean-square distance of the points from their mean, in pixels, below which they are one spot."""
 
@@ -48,19 +52,16 @@ def similarity_to_template(points: NDArray[np.floating]) -> NDArray[np.float64]:
     source = np.asarray(points, dtype=np.float64)
     if source.ndim != 3 or source.shape[1:] != (5, 2):
         raise ValueError(f"points need shape (B, 5, 2), not {source.shape}")
-    z = source[..., 0] + 1j * source[..., 1]
-    w = ARCFACE_TEMPLATE[:, 0] + 1j * ARCFACE_TEMPLATE[:, 1]
+    z = source @ (1, 1j)
     z_mean = z.mean(axis=1, keepdims=True)  # eq. 34
-    w_mean = w.mean()  # eq. 35
     z_centred = z - z_mean
-    variance = (np.abs(z_centred) ** 2).mean(axis=1)  # eq. 36
-    covariance = ((w - w_mean) * z_centred.conj()).mean(axis=1)  # eq. 38
+    variance = np.vecdot(z_centred, z_centred).real / 5  # eq. 36
+    covariance = np.vecdot(z_centred, _W - _W_MEAN) / 5  # eq. 38; vecdot takes the conjugate of the first
     with np.errstate(divide="ignore", invalid="ignore"):
         factor = covariance / variance  # scale times rotation, eq. 40 and 42
-        shift = w_mean - factor * z_mean[:, 0]  # eq. 41
-    a, b = factor.real, factor.imag
-    rows = [np.stack([a, -b, shift.real], axis=-1), np.stack([b, a, shift.imag], axis=-1)]
-    return np.stack(rows, axis=-2)
+        shift = _W_MEAN - factor * z_mean[:, 0]  # eq. 41
+    rows = [[factor.real, -factor.imag, shift.real], [factor.imag, factor.real, shift.imag]]
+    return np.moveaxis(np.array(rows), 2, 0)
 
 
 def refuse_landmarks(
@@ -74,7 +75,7 @@ def refuse_landmarks(
     spreads = _spread(np.asarray(points, dtype=np.float64))
     # Scale times spread is how much of the template's own spread the moved points recover: the absolute
     # value of the correlation between both sets, seen as complex numbers.
-    agreements = np.hypot(transforms[:, 0, 0], transforms[:, 1, 0]) * spreads / _spread(ARCFACE_TEMPLATE)
+    agreements = np.hypot(transforms[:, 0, 0], transforms[:, 1, 0]) * spreads / _TEMPLATE_SPREAD
     return [_fault(*each, name) for each in zip(spreads.tolist(), agreements.tolist(), strict=True)]
 
 
@@ -95,6 +96,9 @@ def _spread(points: NDArray[np.float64]) -> NDArray[np.float64]:
     centred = points - points.mean(axis=-2, keepdims=True)
     spread: NDArray[np.float64] = np.sqrt((centred**2).sum(axis=-1).mean(axis=-1))
     return spread
+
+
+_TEMPLATE_SPREAD = float(_spread(ARCFACE_TEMPLATE))
 
 
 def alignment_error(points: NDArray[np.floating], transforms: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -5,8 +5,10 @@ Pure NumPy. The numbers, where they come from and what they cost are in docs/qua
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,11 +27,11 @@ from arcface_cli.faces import AlignedFaces, DetectedFace, FaceQuality, RefusedFa
 TOP, BOTTOM, LEFT, RIGHT = 32, 104, 24, 88
 """The part of a crop that is measured: from the brows to under the lips, without hair and background."""
 
+Rows = tuple[tuple[float, float, float], tuple[float, float, float]]
+"""Of an affine map of the plane."""
+
 DARK_BELOW, BRIGHT_ABOVE = 20, 250
 """Luma (0 to 255) under which a pixel holds no shape any more, and over which it is burnt out."""
-
-_CORNERS = np.array([[x, y] for x in (LEFT - 1, RIGHT) for y in (TOP - 1, BOTTOM)])
-"""(4, 2) crop pixels: of the measured part and its neighbours."""
 
 HEAD_MODEL: NDArray[np.float64] = np.array(
     [[-0.47, 0.0, 0.0], [0.47, 0.0, 0.0], [0.0, 0.545, 0.51], [-0.40, 1.0, -0.11], [0.40, 1.0, -0.11]]
@@ -76,20 +78,28 @@ def head_pose(points: NDArray[np.floating]) -> NDArray[np.float64]:
 
     The pose from orthography and scaling of DeMenthon and Davis, "Model-based object pose in 25 lines of
     code", IJCV 15, 1995, section 3: the best affine map from the model to the image is the pseudo-inverse
-    of the model times the points; the nearest two orthonormal rows (from its singular value decomposition)
-    are the first two of the rotation Rz(roll) Rx(pitch) Ry(yaw).
+    of the model times the points; the nearest two orthonormal rows (its orthogonal polar factor) are the
+    first two of the rotation Rz(roll) Rx(pitch) Ry(yaw).
     """
     image = np.asarray(points, dtype=np.float64)
     centred = image - image.mean(axis=1, keepdims=True)
     affine = np.swapaxes(centred, 1, 2) @ _OBJECT_MATRIX.T
-    left, _, right = np.linalg.svd(affine, full_matrices=False)
-    rows = left @ right
-    (ax, ay, az), (bx, by, bz) = rows[:, 0].T, rows[:, 1].T
-    yaw = np.arctan2(az * by - ay * bz, ax * by - ay * bx)  # the third row of a rotation is a x b
-    pitch = np.arcsin(np.clip(az * bx - ax * bz, -1.0, 1.0))
-    roll = np.arctan2(-ay, by)
-    angles: NDArray[np.float64] = np.degrees(np.stack([yaw, pitch, roll], axis=1))
-    return angles
+    return np.array([_angles(*rows) for rows in affine.tolist()]).reshape(-1, 3)
+
+
+def _angles(x: list[float], y: list[float]) -> tuple[float, float, float]:
+    """Angles of the rotation whose first two rows are nearest to these, up to one scale.
+
+    The polar factor has a closed form: its third row is along x cross y, of length s; the first two are
+    ((yy + s) x - xy y) and ((xx + s) y - xy x) over one number, with dot products xx, xy, yy.
+    """
+    normal = (x[1] * y[2] - x[2] * y[1], x[2] * y[0] - x[0] * y[2], x[0] * y[1] - x[1] * y[0])
+    length = math.hypot(*normal)
+    xx, xy, yy = (sum(a * b for a, b in zip(u, v, strict=True)) for u, v in ((x, x), (x, y), (y, y)))
+    yaw = math.atan2(-normal[0], normal[2])
+    pitch = math.atan2(normal[1], math.hypot(normal[0], normal[2]))
+    roll = math.atan2(xy * y[1] - (yy + length) * x[1], (xx + length) * y[1] - xy * x[1])
+    return math.degrees(yaw), math.degrees(pitch), math.degrees(roll)
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,18 +202,31 @@ def _luma(bgr: NDArray[np.uint8]) -> NDArray[np.int16]:
 
 def _inside(transform: NDArray[np.float64], picture: tuple[int, int]) -> NDArray[np.bool_] | None:
     """Which measured pixels, with all four neighbours, lie in the picture; None: every one does."""
-    inverse = np.linalg.inv(transform[:, :2])
-    start = -inverse @ transform[:, 2]
-    limits = np.array(picture) - 1
-    corners = _CORNERS @ inverse.T + start
-    if (corners >= 0).all() and (corners <= limits).all():
-        return None  # the part is a rectangle before it is turned: so all of it lies in the picture
-    rows, columns = np.arange(TOP - 1, BOTTOM + 1), np.arange(LEFT - 1, RIGHT + 1)
-    x = start[0] + inverse[0, 0] * columns + inverse[0, 1] * rows[:, None]
-    y = start[1] + inverse[1, 0] * columns + inverse[1, 1] * rows[:, None]
-    within: NDArray[np.bool_] = (x >= 0) & (x <= limits[0]) & (y >= 0) & (y <= limits[1])
+    to_picture = _inverse(transform)
+    width, height = picture
+    # The part is a rectangle before it is turned: where its corners lie in the picture, all of it does.
+    corners = [_moved(to_picture, column, row) for column in (LEFT - 1, RIGHT) for row in (TOP - 1, BOTTOM)]
+    if all(0 <= x <= width - 1 and 0 <= y <= height - 1 for x, y in corners):
+        return None
+    rows, columns = np.arange(TOP - 1, BOTTOM + 1)[:, None], np.arange(LEFT - 1, RIGHT + 1)
+    x, y = _moved(to_picture, columns, rows)
+    within: NDArray[np.bool_] = (x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)
     neighbours = within[:-2, 1:-1] & within[2:, 1:-1] & within[1:-1, :-2] & within[1:-1, 2:]
     return within[1:-1, 1:-1] & neighbours
+
+
+def _inverse(transform: NDArray[np.float64]) -> Rows:
+    """The affine map back, by Cramer's rule."""
+    (a, b, x), (c, d, y) = transform.tolist()
+    determinant = a * d - b * c
+    a, b, c, d = d / determinant, -b / determinant, -c / determinant, a / determinant
+    return (a, b, -a * x - b * y), (c, d, -c * x - d * y)
+
+
+def _moved(rows: Rows, x: Any, y: Any) -> tuple[Any, Any]:
+    """Where an affine map takes x and y, numbers or arrays."""
+    (a, b, e), (c, d, f) = rows
+    return a * x + b * y + e, c * x + d * y + f
 
 
 def _number(value: float, limit: float) -> str:
