@@ -78,6 +78,15 @@ def test_a_session_tells_its_shapes_device_and_names(tmp_path: Path) -> None:
     assert session.output_shapes == (("N", 5),)
 
 
+def test_a_run_on_the_device_alone_is_a_run(tmp_path: Path) -> None:
+    path = recogniser_graph(tmp_path / "net.onnx")
+    session = open_network(path, Rewrite(batch=True), FP32, OPTIONS)
+    once = session.resident(pictures(3))
+    once()
+    once()
+    assert session.run(pictures(3))[0].shape == (3, 5)
+
+
 def test_facts_are_read_without_the_weights_that_old_exporters_list_as_inputs(tmp_path: Path) -> None:
     facts = read_facts(recogniser_graph(tmp_path / "net.onnx", weights_as_inputs=True))
     assert facts.input_shape == (1, 3, 8, 8)

@@ -1,0 +1,79 @@
+"""What a device can do at best: a large matrix product and a large copy, through the runtime of the networks.
+
+Beside these every other speed of the same run is a share, which means the same on any machine.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from arcface_cli.runtime.networks import Precision
+from arcface_cli.runtime.sessions import SessionOptions, open_session
+
+PRODUCT_SIDE = {"cpu": 2048, "cuda": 8192}
+"""Rows and columns of the matrices: enough work to hide the start of a run."""
+COPIED = {"cpu": 256 * 2**20, "cuda": 2 * 2**30}
+"""Bytes of the copied array: far more than caches hold."""
+SECONDS = 1.0
+_OPSET, _IR_VERSION = 13, 8
+_SEED = 20261124
+
+
+def product_rate(
+    options: SessionOptions, precision: Precision, *, side: int | None = None, seconds: float = SECONDS
+) -> float:
+    """Operations a second of a product of two square matrices: 2 side^3 each, an addition counted as one.
+
+    On CUDA fp32 means what the networks get, too: factors rounded to TF32. On a CPU ONNX Runtime has no
+    float16 product worth the name; ask for fp32. Raises DeviceUnavailable and ModelUnusable.
+    """
+    length = PRODUCT_SIDE[_kind(options)] if side is None else side
+    dtype: Any = np.float16 if precision is Precision.FP16 else np.float32
+    random = np.random.default_rng(_SEED)
+    first, second = (random.standard_normal((length, length), np.float32).astype(dtype) for _ in range(2))
+    session = open_session(_graph("MatMul", first.shape, second), "the matrix product", options)
+    return 2.0 * length**3 / best_seconds(session.resident(first), seconds)
+
+
+def copy_rate(options: SessionOptions, *, size: int | None = None, seconds: float = SECONDS) -> float:
+    """Bytes a second, read and written ones together, of copying a large float32 array with the sign changed.
+
+    (A plain copy would be left out by the runtime.) size: of the array in bytes. Raises as `product_rate`.
+    """
+    count = (COPIED[_kind(options)] if size is None else size) // 4
+    array = np.ones(count, np.float32)
+    session = open_session(_graph("Neg", array.shape), "the copy", options)
+    return 2.0 * array.nbytes / best_seconds(session.resident(array), seconds)
+
+
+def best_seconds(once: Callable[[], object], seconds: float) -> float:
+    """The shortest of the repetitions that fit into `seconds`, three at least, after one uncounted."""
+    once()
+    taken: list[float] = []
+    while len(taken) < 3 or sum(taken) < seconds:
+        start = time.perf_counter()
+        once()
+        taken.append(time.perf_counter() - start)
+    return min(taken)
+
+
+def _kind(options: SessionOptions) -> str:
+    return "cpu" if options.device.cuda_index is None else "cuda"
+
+
+def _graph(kind: str, shape: Sequence[int], constant: Any = None) -> bytes:
+    """One node over an array of that shape, and a constant where one is given."""
+    from onnx import TensorProto, helper, numpy_helper
+
+    number = TensorProto.FLOAT if constant is None or constant.dtype == np.float32 else TensorProto.FLOAT16
+    given = [] if constant is None else [numpy_helper.from_array(constant, "constant")]
+    node = helper.make_node(kind, ["array", *(each.name for each in given)], ["answer"])
+    ends = [helper.make_tensor_value_info(name, number, list(shape)) for name in ("array", "answer")]
+    graph = helper.make_graph([node], "ceiling", ends[:1], ends[1:], given)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", _OPSET)], ir_version=_IR_VERSION)
+    content: bytes = model.SerializeToString()
+    return content
