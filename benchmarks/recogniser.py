@@ -1,0 +1,217 @@
+"""Faces a second through the package's recogniser, beside a plain ONNX Runtime loop over the same file.
+
+The network is an IR-ResNet with random weights (`iresnet.py`), or an ONNX file of yours. Everybody takes
+turns, so that a busy machine is busy for all:
+
+* plain: an `InferenceSession` with its defaults, on the device, fed float32 crops scaled beforehand.
+* arcface: `Recogniser.embed` on uint8 crops, scaling and unit length and all, in each precision asked for.
+
+On CUDA also, for each precision: *device*, the same graph on crops that lie on the card, answers left there;
+TensorRT in float16, where ONNX Runtime can load it; and each rate as a share of the ceiling, which is the
+float16 matrix product measured in the same run over the network's operations a face.
+
+    python benchmarks/recogniser.py
+    python benchmarks/recogniser.py --device cuda --batch 64 128 256 512 --precision fp32 fp16
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+from numpy.typing import NDArray
+
+import iresnet
+from arcface_cli.cli import build
+from arcface_cli.faces import AlignedFaces, ModelFingerprint
+from arcface_cli.imaging.blob import to_blob
+from arcface_cli.recognition.recogniser import Recogniser
+from arcface_cli.runtime.ceilings import product_rate
+from arcface_cli.runtime.devices import choose_device
+from arcface_cli.runtime.graphs import read_facts
+from arcface_cli.runtime.networks import Precision
+from arcface_cli.runtime.sessions import Session, SessionOptions
+from arcface_cli.settings import Settings, available_cores
+from arcface_cli.weights.catalogue import RecogniserEntry
+from arcface_cli.weights.store import InstalledRecogniser
+
+Once = Callable[[], object]
+TENSORRT = "TensorrtExecutionProvider"
+
+
+def main() -> None:
+    options = parse_options()
+    device = choose_device(options.device).device
+    threads = available_cores()
+    print(f"{device}, {threads} cores, ONNX Runtime {onnxruntime.__version__}")
+    with tempfile.TemporaryDirectory(prefix="arcface-bench-") as scratch:
+        folder = Path(scratch)
+        installed = network_of(options, folder)
+        sessions = SessionOptions(device, threads=threads)
+        ceiling = ceiling_of(installed, sessions, options)
+        for batch in options.batch:
+            crops = np.random.default_rng(batch).integers(0, 256, (batch, 112, 112, 3), dtype=np.uint8)
+            everybody = dict(contenders(installed, crops, sessions, options.precision, folder))
+            report(batch, measured(everybody, batch, options), ceiling)
+
+
+def parse_options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--depth", type=int, choices=iresnet.UNITS, default=100, help="of the IR-ResNet")
+    parser.add_argument("--network", type=Path, help="an ONNX file instead: RGB, (x - 127.5) / 127.5")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--batch", type=int, nargs="+", default=[1, 8])
+    parser.add_argument("--precision", nargs="+", choices=("fp32", "fp16"), default=["fp32"])
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=2.0, help="of each contender's turn, at least")
+    return parser.parse_args()
+
+
+# --- the network ------------------------------------------------------------------------------------
+
+
+def network_of(options: argparse.Namespace, folder: Path) -> InstalledRecogniser:
+    path = options.network
+    if path is None:
+        path = folder / f"iresnet{options.depth}.onnx"
+        path.write_bytes(iresnet.network(options.depth))
+    facts = read_facts(path)
+    free = "rewritable" if isinstance(facts.input_shape[0], int) else "dynamic"
+    dimension = facts.output_shapes[0][-1]
+    assert isinstance(dimension, int)
+    entry = RecogniserEntry(path.stem, path.stem, "rgb", 127.5, 127.5, dimension, free)
+    return InstalledRecogniser(entry, path, hashlib.sha256(path.read_bytes()).hexdigest())
+
+
+def ceiling_of(
+    installed: InstalledRecogniser, sessions: SessionOptions, options: argparse.Namespace
+) -> float | None:
+    """Faces a second that the matrix product allows, where the operations of a face are known."""
+    if options.network is not None:
+        return None
+    flop = iresnet.operations(onnx.load_model(installed.path).graph)
+    on_cuda = sessions.device.cuda_index is not None
+    rate = product_rate(sessions, Precision.FP16 if on_cuda else Precision.FP32)
+    print(f"{flop / 1e9:.1f} GFLOP a face; {'float16' if on_cuda else 'float32'} matrix product ", end="")
+    print(f"{rate / 1e12:.3g} TFLOP/s: at most {rate / flop:.4g} faces a second")
+    return rate / flop
+
+
+# --- who runs it ------------------------------------------------------------------------------------
+
+
+def contenders(
+    installed: InstalledRecogniser,
+    crops: NDArray[np.uint8],
+    sessions: SessionOptions,
+    precisions: Sequence[str],
+    folder: Path,
+) -> Iterator[tuple[str, Once]]:
+    on_cuda = sessions.device.cuda_index is not None
+    yield "plain", plain(installed, crops, provider_of(sessions))
+    for precision in precisions:
+        settings = Settings(models_dir=folder, precision=precision)
+        network = build.recogniser_network(installed, settings, sessions)
+        yield f"arcface {precision}", ours(installed, network, crops, padded=on_cuda)
+        if on_cuda:
+            yield f"device {precision}", network.resident(crops)
+    if on_cuda:
+        yield from with_tensorrt(installed, crops, sessions, folder)
+
+
+def ours(installed: InstalledRecogniser, network: Session, crops: NDArray[np.uint8], *, padded: bool) -> Once:
+    entry = installed.entry
+    scaling = None if network.takes_pixels else build.scaling_of(entry)
+    fingerprint = ModelFingerprint(installed.sha256, entry.preprocessing, "benchmark", entry.dimension)
+    recogniser = Recogniser(network, scaling, fingerprint, batch=len(crops), padded=padded)
+    faces = AlignedFaces(crops, np.tile(np.eye(2, 3), (len(crops), 1, 1)))
+    return lambda: recogniser.embed(faces, "the crops")
+
+
+def plain(installed: InstalledRecogniser, crops: NDArray[np.uint8], provider: Any) -> Once:
+    """All crops in one run; one by one where the file wants them so."""
+    session = onnxruntime.InferenceSession(str(installed.path), providers=[provider])
+    assert session.get_providers()[0] == (provider if isinstance(provider, str) else provider[0])
+    entrance = session.get_inputs()[0]
+    blob = to_blob(crops, build.scaling_of(installed.entry))
+    parts = [blob] if installed.entry.batch == "dynamic" else [row[None] for row in blob]
+
+    def once() -> None:
+        for part in parts:
+            session.run(None, {entrance.name: part})
+
+    return once
+
+
+def provider_of(sessions: SessionOptions) -> Any:
+    index = sessions.device.cuda_index
+    return "CPUExecutionProvider" if index is None else ("CUDAExecutionProvider", {"device_id": str(index)})
+
+
+def with_tensorrt(
+    installed: InstalledRecogniser, crops: NDArray[np.uint8], sessions: SessionOptions, folder: Path
+) -> Iterator[tuple[str, Once]]:
+    """The file itself through TensorRT in float16, crops from the host: not a part of the package yet."""
+    chosen = {
+        "device_id": str(sessions.device.cuda_index),
+        "trt_fp16_enable": "True",
+        "trt_engine_cache_enable": "True",
+        "trt_engine_cache_path": str(folder / "engines"),
+    }
+    if TENSORRT not in onnxruntime.get_available_providers():
+        print("TensorRT: this ONNX Runtime is built without it")
+        return
+    session = onnxruntime.InferenceSession(str(installed.path), providers=[(TENSORRT, chosen)])
+    if session.get_providers()[0] != TENSORRT:
+        print("TensorRT: its libraries can't be loaded")
+        return
+    entrance = session.get_inputs()[0].name
+    blob = to_blob(crops, build.scaling_of(installed.entry))
+    yield "TensorRT fp16", lambda: session.run(None, {entrance: blob})
+
+
+# --- turns and figures ------------------------------------------------------------------------------
+
+
+def measured(everybody: dict[str, Once], batch: int, options: argparse.Namespace) -> dict[str, list[float]]:
+    """Faces a second by contender and round."""
+    for once in everybody.values():  # kernels are chosen, engines built, memory taken
+        once()
+    rates: dict[str, list[float]] = {name: [] for name in everybody}
+    for number in range(options.rounds):
+        names = list(everybody) if number % 2 == 0 else list(everybody)[::-1]
+        for name in names:
+            rates[name].append(batch * repeated(everybody[name], options.seconds))
+    return rates
+
+
+def repeated(once: Once, seconds: float) -> float:
+    """Runs a second, over at least that long."""
+    start, count = time.perf_counter(), 0
+    while time.perf_counter() - start < seconds:
+        once()
+        count += 1
+    return count / (time.perf_counter() - start)
+
+
+def report(batch: int, rates: dict[str, list[float]], ceiling: float | None) -> None:
+    print(f"\nbatch {batch:4}         faces/s   of plain (least to most)   of the ceiling")
+    for name, runs in rates.items():
+        shares = [run / base for run, base in zip(runs, rates["plain"], strict=True)]
+        middle = statistics.median(runs)
+        spread = f"{statistics.median(shares):6.3f} ({min(shares):.3f} to {max(shares):.3f})"
+        share = "" if ceiling is None else f"{middle / ceiling:14.3f}"
+        print(f"{name:17} {middle:11.2f}   {spread:>24} {share}")
+
+
+if __name__ == "__main__":
+    main()
