@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -23,10 +24,35 @@ _OPSET, _IR_VERSION = 13, 8
 _SEED = 20261124
 
 
+@dataclass(frozen=True, slots=True)
+class Runs:
+    """Something to be repeated by several callers at once, each with its own.
+
+    amount: of one repetition; operations, or bytes read and written.
+    """
+
+    once: Sequence[Callable[[], None]]
+    amount: float
+
+
 def product_rate(
     options: SessionOptions, precision: Precision, *, side: int | None = None, seconds: float = SECONDS
 ) -> float:
-    """Operations a second of a product of two square matrices: 2 side^3 each, an addition counted as one.
+    """Operations a second of the product of `product_runs`, at best."""
+    runs = product_runs(options, precision, side=side)
+    return runs.amount / best_seconds(runs.once[0], seconds)
+
+
+def copy_rate(options: SessionOptions, *, size: int | None = None, seconds: float = SECONDS) -> float:
+    """Bytes a second of the copy of `copy_runs`, at best."""
+    runs = copy_runs(options, size=size)
+    return runs.amount / best_seconds(runs.once[0], seconds)
+
+
+def product_runs(
+    options: SessionOptions, precision: Precision, *, side: int | None = None, callers: int = 1
+) -> Runs:
+    """A product of two square matrices: 2 side^3 operations each, an addition counted as one.
 
     On CUDA fp32 means what the networks get, too: factors rounded to TF32. On a CPU ONNX Runtime has no
     float16 product worth the name; ask for fp32. Raises DeviceUnavailable and ModelUnusable.
@@ -36,18 +62,20 @@ def product_rate(
     random = np.random.default_rng(_SEED)
     first, second = (random.standard_normal((length, length), np.float32).astype(dtype) for _ in range(2))
     session = open_session(_graph("MatMul", first.shape, second), "the matrix product", options)
-    return 2.0 * length**3 / best_seconds(session.resident(first), seconds)
+    return Runs([session.resident(first) for _ in range(callers)], 2.0 * length**3)
 
 
-def copy_rate(options: SessionOptions, *, size: int | None = None, seconds: float = SECONDS) -> float:
-    """Bytes a second, read and written ones together, of copying a large float32 array with the sign changed.
+def copy_runs(options: SessionOptions, *, size: int | None = None, callers: int = 1) -> Runs:
+    """A copy of a large float32 array with the sign changed; bytes read and written ones together.
 
-    (A plain copy would be left out by the runtime.) size: of the array in bytes. Raises as `product_rate`.
+    (A plain copy would be left out by the runtime.) size: of the array in bytes, shared among the callers.
+    Raises as `product_runs` does.
     """
-    count = (COPIED[_kind(options)] if size is None else size) // 4
+    count = (COPIED[_kind(options)] if size is None else size) // 4 // callers
     array = np.ones(count, np.float32)
     session = open_session(_graph("Neg", array.shape), "the copy", options)
-    return 2.0 * array.nbytes / best_seconds(session.resident(array), seconds)
+    arrays = [array, *(array.copy() for _ in range(callers - 1))]
+    return Runs([session.resident(each) for each in arrays], 2.0 * array.nbytes)
 
 
 def best_seconds(once: Callable[[], object], seconds: float) -> float:
