@@ -57,12 +57,16 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Evaluated:
-    """An evaluation, what it is of, and how to show an item. names: of the items."""
+    """An evaluation, what it is of, and how to show an item.
+
+    names: of the items.  detected: whether our detector found the faces; those of a .bin are cut already.
+    """
 
     outcome: workflow.Evaluation
     data: str
     names: tuple[str, ...]
     show: Show
+    detected: bool = True
 
 
 def evaluated(request: Request, embedder: Embedder, threshold: float | None) -> Evaluated:
@@ -113,7 +117,7 @@ def _bin(path: Path, embedder: Embedder, threshold: float | None) -> Evaluated:
     names = _printable(pairs.items)
     outcome = workflow.of_pairs(pairs, embedder.crops(crops, names), threshold)
     data = f"{len(pairs.same):,} pairs of {printable(str(path))}, crops as published"
-    return Evaluated(outcome, data, names, lambda i: shown_crop(crops[i], names[i]))
+    return Evaluated(outcome, data, names, lambda i: shown_crop(crops[i], names[i]), detected=False)
 
 
 def _folder(
@@ -264,7 +268,7 @@ def document(
         "data": found.data,
         "model": embedder.model.name,
         "recogniser": embedder.model.recogniser.entry.name,
-        "detector": embedder.detector,
+        "detector": embedder.detector if found.detected else None,
         "fingerprint": embedder.fingerprint.short,
         "version": __version__,
         "date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
