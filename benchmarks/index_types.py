@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 TYPES = ("float32", "float16", "int8")
+Found = dict[tuple[str, int], dict[str, Any]]
 
 
 def arcface(*arguments: object, gallery: Path, **options: Any) -> None:
@@ -26,27 +27,28 @@ def arcface(*arguments: object, gallery: Path, **options: Any) -> None:
     subprocess.run(command, env={**os.environ, "ARCFACE_GALLERY": str(gallery)}, check=False, **options)
 
 
-def enrol(data: Path, scratch: Path) -> None:
+def enrol(data: Path, gallery: Path, *flags: str) -> None:
+    """lists/people_gallery.csv, into a new gallery beside which other files may be left."""
     with (data / "lists" / "people_gallery.csv").open(newline="", encoding="utf-8") as file:
         rows = [(str(data / "people" / row["file"]), row["person"]) for row in csv.DictReader(file)]
-    manifest = scratch / "manifest.csv"
+    manifest = gallery.with_suffix(".csv")
     with manifest.open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([("file", "person"), *rows])
-    arcface(
-        "enroll", "--manifest", manifest, "-q", "-o", scratch / "enrolled.jsonl", gallery=scratch / "gallery"
-    )
+    output = gallery.with_suffix(".jsonl")
+    arcface("enroll", "--manifest", manifest, "-q", "-o", output, *flags, gallery=gallery)
 
 
-def search(data: Path, scratch: Path, kind: str) -> dict[tuple[str, int], dict[str, Any]]:
-    """(photograph, face) -> the face's record."""
+def search(data: Path, gallery: Path, *flags: str) -> Found:
+    """lists/people_probes.csv and strangers/: (photograph, face) -> the face's record."""
     with (data / "lists" / "people_probes.csv").open(newline="", encoding="utf-8") as file:
         probes = [data / "people" / row["file"] for row in csv.DictReader(file)]
     probes += sorted((data / "strangers").rglob("*.jpg"))
-    listed, output = scratch / "probes.txt", scratch / f"{kind}.jsonl"
-    listed.write_text("".join(f"{path}\n" for path in probes), encoding="utf-8")
-    arguments = ("--files-from", listed, "--index-type", kind, "--faces", "largest", "-q", "-o", output)
-    arcface("identify", *arguments, gallery=scratch / "gallery")
-    records = map(json.loads, output.read_text(encoding="utf-8").splitlines())
+    with tempfile.TemporaryDirectory(prefix="arcface-search-") as scratch:
+        listed, output = Path(scratch) / "probes.txt", Path(scratch) / "found.jsonl"
+        listed.write_text("".join(f"{path}\n" for path in probes), encoding="utf-8")
+        arguments = ("--files-from", listed, "--faces", "largest", "-q", "-o", output, *flags)
+        arcface("identify", *arguments, gallery=gallery)
+        records = [json.loads(line) for line in output.read_text(encoding="utf-8").splitlines()]
     return {
         (record["input"], number): face
         for record in records
@@ -54,9 +56,7 @@ def search(data: Path, scratch: Path, kind: str) -> dict[tuple[str, int], dict[s
     }
 
 
-def compare(
-    exact: dict[tuple[str, int], dict[str, Any]], rounded: dict[tuple[str, int], dict[str, Any]]
-) -> tuple[int, float]:
+def compare(exact: Found, rounded: Found) -> tuple[int, float]:
     """How many decisions flip, and the largest change of the best candidate's similarity."""
     assert exact.keys() == rounded.keys()
     flips = sum(
@@ -71,9 +71,9 @@ def main() -> None:
     parser.add_argument("data", type=Path, help="the folder of labelled photographs")
     data = parser.parse_args().data.absolute()
     with tempfile.TemporaryDirectory(prefix="arcface-types-") as name:
-        scratch = Path(name)
-        enrol(data, scratch)
-        found = {kind: search(data, scratch, kind) for kind in TYPES}
+        gallery = Path(name) / "gallery"
+        enrol(data, gallery)
+        found = {kind: search(data, gallery, "--index-type", kind) for kind in TYPES}
     print("| type | faces searched | decisions that flip | largest change of similarity |")
     print("|---|---|---|---|")
     for kind in TYPES[1:]:

@@ -140,22 +140,6 @@ def _serialised(layers: Layers, name: str, output: str) -> bytes:
     return content
 
 
-def operations(graph: Any) -> int:
-    """Of convolutions and the matrix product for one crop, from shapes and strides; a multiply-add is two."""
-    shapes = {each.name: tuple(each.dims) for each in graph.initializer}
-    sides, total = {graph.input[0].name: SIDE}, 0
-    for node in graph.node:
-        side = sides[node.input[0]]
-        if node.op_type == "Conv":
-            strides = next(each for each in node.attribute if each.name == "strides")
-            side //= strides.ints[0]
-            total += 2 * side * side * int(np.prod(shapes[node.input[1]]))
-        if node.op_type == "Gemm":
-            total += 2 * int(np.prod(shapes[node.input[1]]))
-        sides[node.output[0]] = side
-    return total
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("depth", type=int, choices=UNITS)

@@ -26,15 +26,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 import onnxruntime
 from numpy.typing import NDArray
 
 import iresnet
 from arcface_cli.cli import build
-from arcface_cli.faces import AlignedFaces, ModelFingerprint
+from arcface_cli.faces import CROP_SIDE, AlignedFaces, ModelFingerprint
 from arcface_cli.imaging.blob import to_blob
 from arcface_cli.recognition.recogniser import Recogniser
+from arcface_cli.runtime.arithmetic import operations
 from arcface_cli.runtime.ceilings import product_rate
 from arcface_cli.runtime.devices import choose_device
 from arcface_cli.runtime.graphs import read_facts
@@ -57,7 +57,7 @@ def main() -> None:
         folder = Path(scratch)
         installed = network_of(options, folder)
         sessions = SessionOptions(device, threads=threads)
-        ceiling = ceiling_of(installed, sessions, options)
+        ceiling = ceiling_of(installed, sessions)
         for batch in options.batch:
             crops = np.random.default_rng(batch).integers(0, 256, (batch, 112, 112, 3), dtype=np.uint8)
             everybody = dict(contenders(installed, crops, sessions, options.precision, folder))
@@ -92,13 +92,9 @@ def network_of(options: argparse.Namespace, folder: Path) -> InstalledRecogniser
     return InstalledRecogniser(entry, path, hashlib.sha256(path.read_bytes()).hexdigest())
 
 
-def ceiling_of(
-    installed: InstalledRecogniser, sessions: SessionOptions, options: argparse.Namespace
-) -> float | None:
-    """Faces a second that the matrix product allows, where the operations of a face are known."""
-    if options.network is not None:
-        return None
-    flop = iresnet.operations(onnx.load_model(installed.path).graph)
+def ceiling_of(installed: InstalledRecogniser, sessions: SessionOptions) -> float:
+    """Faces a second that the matrix product allows."""
+    flop = operations(installed.path, CROP_SIDE, CROP_SIDE)
     on_cuda = sessions.device.cuda_index is not None
     rate = product_rate(sessions, Precision.FP16 if on_cuda else Precision.FP32)
     print(f"{flop / 1e9:.1f} GFLOP a face; {'float16' if on_cuda else 'float32'} matrix product ", end="")
@@ -203,14 +199,13 @@ def repeated(once: Once, seconds: float) -> float:
     return count / (time.perf_counter() - start)
 
 
-def report(batch: int, rates: dict[str, list[float]], ceiling: float | None) -> None:
+def report(batch: int, rates: dict[str, list[float]], ceiling: float) -> None:
     print(f"\nbatch {batch:4}         faces/s   of plain (least to most)   of the ceiling")
     for name, runs in rates.items():
         shares = [run / base for run, base in zip(runs, rates["plain"], strict=True)]
         middle = statistics.median(runs)
         spread = f"{statistics.median(shares):6.3f} ({min(shares):.3f} to {max(shares):.3f})"
-        share = "" if ceiling is None else f"{middle / ceiling:14.3f}"
-        print(f"{name:17} {middle:11.2f}   {spread:>24} {share}")
+        print(f"{name:17} {middle:11.2f}   {spread:>24} {middle / ceiling:14.3f}")
 
 
 if __name__ == "__main__":

@@ -100,7 +100,7 @@ KNOWN: Mapping[str, Setting] = {
     "model": Setting(str, "pack or recogniser"),
     "detector": Setting(str, "detector; the pack's own if unset"),
     "device": Setting(str, "auto, cpu, cuda or cuda:N"),
-    "precision": Setting(str, "of the networks' arithmetic", choices=get_args(PrecisionName)),
+    "precision": Setting(str, "of the recogniser's arithmetic", choices=get_args(PrecisionName)),
     "threshold": Setting(float, "similarity from which two faces match"),
     "max_distance": Setting(float, "distance up to which two faces match"),
     "metric": Setting(str, "what a threshold or distance is given in", choices=get_args(MetricName)),

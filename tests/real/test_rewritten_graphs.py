@@ -160,7 +160,7 @@ def test_half_precision_on_the_cpu_keeps_templates_within_a_thousandth(
         assert exact @ rough >= 1 - 1e-3, path
 
 
-def test_half_precision_on_the_cpu_finds_the_same_faces(
+def test_half_precision_cuts_the_same_faces_out(
     real_faces: dict[Path, PhotoFaces], open_workshop: Callable[..., build.Workshop]
 ) -> None:
     for detector in ("yunet", "scrfd_500m"):
@@ -170,11 +170,9 @@ def test_half_precision_on_the_cpu_finds_the_same_faces(
         )
         for path in list(real_faces)[::20]:
             image = decode(path.read_bytes())
-            exact, rough = full.detect(image), half.detect(image)
-            assert len(exact) == len(rough), path
-            for face, same in zip(exact, rough, strict=True):
-                size = max(face.box.width, face.box.height)
-                assert np.abs(face.points.array - same.points.array).max() < 0.02 * size, path
+            exact, same = full.detect(image), half.detect(image)
+            assert [face.box for face in same] == [face.box for face in exact]
+            assert [face.points.array.tolist() for face in same] == [f.points.array.tolist() for f in exact]
 
 
 def both(path: Path, *, batch: bool, spatial: bool) -> tuple[Session, Session]:

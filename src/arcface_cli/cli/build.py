@@ -254,8 +254,11 @@ def detector(installed: InstalledDetector, settings: Settings, options: SessionO
 
 
 def detector_network(installed: InstalledDetector, settings: Settings, options: SessionOptions) -> Session:
-    """The session of a detector. A CPU gets the file as it is where that serves: scaling on the host costs
-    less there than in the graph, and pictures go one by one (docs/design.md)."""
+    """The session of a detector, in float32 whatever the precision: rounding moves landmarks, and a crop cut
+    elsewhere changes a template far more than rounding in the recogniser (docs/design.md).
+
+    A CPU gets the file as it is where that serves: scaling in the graph gains nothing there.
+    """
     from arcface_cli.runtime.networks import Precision, Rewrite, open_network
 
     entry, on_gpu = installed.entry, _on_gpu(options)
@@ -267,8 +270,8 @@ def detector_network(installed: InstalledDetector, settings: Settings, options: 
             spatial=free,
             pixels=scaling_of(entry) if on_gpu else None,
         ),
-        Precision(settings.precision),
-        replace(options, varied=True),
+        Precision.FP32,
+        replace(options, varied=True, exact=True),
         sha256=installed.sha256,
         kept=_kept_graphs(settings),
     )

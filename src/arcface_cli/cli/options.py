@@ -62,7 +62,7 @@ Device = Annotated[
     str | None, typer.Option(help="auto, cpu, cuda or cuda:N.", metavar="DEVICE", rich_help_panel=MODEL)
 ]
 Precision = Annotated[
-    PrecisionName | None, typer.Option(help="Arithmetic of the networks.", rich_help_panel=MODEL)
+    PrecisionName | None, typer.Option(help="Arithmetic of the recogniser.", rich_help_panel=MODEL)
 ]
 Flip = Annotated[
     bool | None,

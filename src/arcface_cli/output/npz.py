@@ -18,8 +18,8 @@ class NpzSink(Sink):
 
     A row a face: features (N, D), box (N, 4), landmarks (N, 5, 2) and detection_score (N,) float32, face
     (N,) int64, width and height (N,) int32, input, input_b64 and sha256 (N,) text.  An input without a
-    feature: unusable_input and unusable_code (M,) text.  Of the run: model, detector, fingerprint and
-    canonical_fingerprint, text.
+    feature: unusable_input and unusable_code (M,) text.  Of the run: model, detector, precision, fingerprint
+    and canonical_fingerprint, text.
     """
 
     features = "array"
@@ -38,12 +38,13 @@ class NpzSink(Sink):
         }
         names = ("input", "input_b64", "sha256", "unusable_input", "unusable_code")
         self._texts = {name: TextColumn(folder) for name in names}
-        self._run = dict.fromkeys(("model", "detector", "fingerprint", "canonical_fingerprint"), "")
+        run = ("model", "detector", "precision", "fingerprint", "canonical_fingerprint")
+        self._run = dict.fromkeys(run, "")
 
     def write(self, record: Record) -> None:
         """Take the faces of one record."""
         self._run |= {name: record[name] for name in self._run if name in record}
-        self._run["detector"] = record["run"]["detector"]
+        self._run |= {name: record["run"][name] for name in ("detector", "precision")}
         if "error" in record:
             self._texts["unusable_input"].append(record["input"])
             self._texts["unusable_code"].append(record["error"]["code"])

@@ -26,11 +26,13 @@ class SessionOptions:
     """Where and how a network runs.
 
     threads: of one run, on the CPU; 0 leaves it to the runtime.  varied: whether inputs come in many shapes.
+    exact: on CUDA, factors keep their 24 bits; else float32 products are TF32's, of 11.
     """
 
     device: Device = CPU
     threads: int = 0
     varied: bool = False
+    exact: bool = False
     chatty: bool = False
 
 
@@ -131,6 +133,7 @@ def cuda_options(options: SessionOptions) -> dict[str, str]:
         "device_id": str(options.device.cuda_index),
         "arena_extend_strategy": "kSameAsRequested",
         "cudnn_conv_algo_search": "HEURISTIC" if options.varied else "EXHAUSTIVE",
+        "use_tf32": "0" if options.exact else "1",
     }
 
 

@@ -46,6 +46,21 @@ def parameters(graph: Any) -> int:
     return sum(int(np.prod(each.dims)) for each in graph.initializer if ".running_" not in each.name)
 
 
+def operations(graph: Any) -> int:
+    """Of convolutions and the matrix product for one crop, from shapes and strides; a multiply-add is two."""
+    shapes = {each.name: tuple(each.dims) for each in graph.initializer}
+    sides, total = {graph.input[0].name: CROP}, 0
+    for node in graph.node:
+        side = sides[node.input[0]]
+        if node.op_type == "Conv":
+            side //= next(each for each in node.attribute if each.name == "strides").ints[0]
+            total += 2 * side * side * int(np.prod(shapes[node.input[1]]))
+        if node.op_type == "Gemm":
+            total += 2 * int(np.prod(shapes[node.input[1]]))
+        sides[node.output[0]] = side
+    return total
+
+
 def test_r100_has_the_nodes_of_49_residual_units(r100: Any) -> None:
     assert Counter(node.op_type for node in r100.node) == {
         "Conv": 1 + 2 * 49 + 4,
@@ -57,9 +72,9 @@ def test_r100_has_the_nodes_of_49_residual_units(r100: Any) -> None:
     }
 
 
-def test_r100_has_65_million_parameters_and_24_gigaflop(iresnet: ModuleType, r100: Any) -> None:
+def test_r100_has_65_million_parameters_and_24_gigaflop(r100: Any) -> None:
     assert parameters(r100) == pytest.approx(65.2e6, abs=0.05e6)
-    assert iresnet.operations(r100) == pytest.approx(24.2e9, abs=0.05e9)
+    assert operations(r100) == pytest.approx(24.2e9, abs=0.05e9)
 
 
 def test_r100_is_laid_out_like_the_public_graphs(r100: Any) -> None:
@@ -71,10 +86,10 @@ def test_r100_is_laid_out_like_the_public_graphs(r100: Any) -> None:
     assert answer.type.tensor_type.shape.dim[1].dim_value == 512
 
 
-def test_r18_has_24_million_parameters_and_5_gigaflop(iresnet: ModuleType, r18: bytes) -> None:
+def test_r18_has_24_million_parameters_and_5_gigaflop(r18: bytes) -> None:
     graph = onnx.load_model_from_string(r18).graph
     assert parameters(graph) == pytest.approx(24.0e6, abs=0.05e6)
-    assert iresnet.operations(graph) == pytest.approx(5.24e9, abs=0.05e9)
+    assert operations(graph) == pytest.approx(5.24e9, abs=0.05e9)
 
 
 def test_a_seed_gives_the_same_file_and_another_seed_another(iresnet: ModuleType, r18: bytes) -> None:

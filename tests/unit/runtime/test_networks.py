@@ -16,7 +16,7 @@ from arcface_cli.imaging.blob import PixelScaling
 from arcface_cli.runtime.devices import CPU, Device
 from arcface_cli.runtime.graphs import read_facts
 from arcface_cli.runtime.networks import Precision, Rewrite, open_network
-from arcface_cli.runtime.sessions import SessionOptions, open_session
+from arcface_cli.runtime.sessions import SessionOptions, cuda_options, open_session
 
 OPTIONS = SessionOptions(CPU, threads=1)
 SCALING = PixelScaling(rgb=True, mean=127.5, scale=127.5)
@@ -85,6 +85,14 @@ def test_a_run_on_the_device_alone_is_a_run(tmp_path: Path) -> None:
     once()
     once()
     assert session.run(pictures(3))[0].shape == (3, 5)
+
+
+def test_cuda_is_told_what_varies_and_what_must_be_exact() -> None:
+    finder = cuda_options(SessionOptions(Device(1), varied=True, exact=True))
+    assert finder["device_id"] == "1"
+    assert (finder["cudnn_conv_algo_search"], finder["use_tf32"]) == ("HEURISTIC", "0")
+    recogniser = cuda_options(SessionOptions(Device(0)))
+    assert (recogniser["cudnn_conv_algo_search"], recogniser["use_tf32"]) == ("EXHAUSTIVE", "1")
 
 
 def test_facts_are_read_without_the_weights_that_old_exporters_list_as_inputs(tmp_path: Path) -> None:
