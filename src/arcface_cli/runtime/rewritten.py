@@ -31,6 +31,7 @@ def kept_or_made(folder: Path | None, key: str, make: Callable[[], bytes]) -> by
     content = make()
     with contextlib.suppress(OSError):
         _write(path, content)
+        _remove_other_versions(path, key)
     return content
 
 
@@ -41,6 +42,13 @@ def _read(path: Path) -> bytes | None:
         return None
     digest, content = data[:DIGEST_BYTES], data[DIGEST_BYTES:]
     return content if hashlib.sha256(content).digest() == digest else None
+
+
+def _remove_other_versions(path: Path, key: str) -> None:
+    """What another version of the program left: a graph may have 130 MB."""
+    for other in path.parent.glob(f"{key}-*"):
+        if other != path and other.name.removeprefix(f"{key}-").isdecimal():
+            other.unlink(missing_ok=True)
 
 
 def _write(path: Path, content: bytes) -> None:
