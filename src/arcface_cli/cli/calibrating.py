@@ -15,10 +15,11 @@ from arcface_cli.cli.embedding import Embedder, people_of
 from arcface_cli.cli.listing import show_facts
 from arcface_cli.decision import Metric
 from arcface_cli.errors import GalleryMissing, NoInputs, UsageError
+from arcface_cli.evaluation.calibration import FORESEEN
 from arcface_cli.evaluation.tails import GOOD_FIT
 from arcface_cli.gallery.store import Gallery
 from arcface_cli.inputs.names import printable
-from arcface_cli.output.evaluation_tables import percent
+from arcface_cli.output.evaluation_tables import between, percent
 from arcface_cli.settings import Settings
 from arcface_cli.workflows.calibrate import Enrolled, Found, Labelled, Origin, calibrate, enrolled_from
 
@@ -116,6 +117,12 @@ def _remark(found: Found, *, dry: bool, gallery: Path) -> None:
     if point.fpir is not None:
         told += f"; FPIR among {point.subjects:,} subjects {_told(point.fpir, point.fpir_interval)}"
     say(told)
+    if point.fpir_expected is not None:
+        low, high = (f"{end * FORESEEN:.0f}" for end in point.fpir_expected)
+        say(
+            f"of the next {FORESEEN} searches for people who aren't enrolled, expect {low} to {high} to name "
+            "somebody (in 95 of 100 cases, if their photographs are like these)"
+        )
     if point.extrapolated:
         fits = "" if point.p_value is None else f" (fit: p = {point.p_value:.2f})"
         say(f"the FPIR extrapolates by a fitted tail{fits}: the searches are too few to measure it")
@@ -126,7 +133,7 @@ def _remark(found: Found, *, dry: bool, gallery: Path) -> None:
     say("dry run: nothing was stored" if dry else f"stored in {gallery}: identify goes by it from now on")
 
 
-def _told(rate: float | None, between: tuple[float, float] | None) -> str:
+def _told(rate: float | None, ends: tuple[float, float] | None) -> str:
     if rate is None:
         return "not known"
-    return percent(rate) + ("" if between is None else f" ({percent(between[0])} to {percent(between[1])})")
+    return percent(rate) + ("" if ends is None else f" ({between(*ends)})")

@@ -31,6 +31,9 @@ THRESHOLD_STEP = 1e-4
 OUTGROWN = 1.2
 """A gallery of more than this many times the calibrated subjects has outgrown its threshold."""
 
+FORESEEN = 100
+"""Further searches that a calibration foretells: of so many, how many will name somebody."""
+
 LARGER = 1.1
 """Up to this many times the subjects searched, a rate counts as measured at that size."""
 
@@ -62,7 +65,8 @@ class StrangerSearches:
 class SearchPoint:
     """A threshold for a rate of false positive identifications in a gallery of `subjects`.
 
-    interval: holds the rate itself.  expected: where the share seen among as many other searches will lie.
+    interval: holds the rate itself.  expected: where the share seen among `FORESEEN` further searches for
+    other people will lie, which are a sample too: that is what to hold against later photographs.
     p_value: of the tail, None where the rate was measured.
     """
 
@@ -150,7 +154,7 @@ def expected_in(searches: StrangerSearches, threshold: float, further: int) -> R
 def measured_point(searches: StrangerSearches, threshold: float, size: int) -> SearchPoint:
     """What the searches show of a threshold."""
     seen = rate_interval(searches.cells(threshold))
-    low, high = expected_in(searches, threshold, len(searches.best))
+    low, high = expected_in(searches, threshold, FORESEEN)
     rate, *ends = (
         at_size(each, searches.subjects, size) for each in (seen.rate, seen.low, seen.high, low, high)
     )
@@ -176,8 +180,9 @@ def tail_point(searches: StrangerSearches, target: float, size: int) -> SearchPo
     rates = np.array([at_size(float(each), 1, size) for each in drawn])
     rate = at_size(tail.exceeded(threshold), 1, size)
     worth = rate_interval(searches.cells(float(np.quantile(searches.best, 1 - max(target, 0.01)))))
+    foreseen = FORESEEN * worth.effective / worth.total
     return SearchPoint(
-        threshold, rate, tails.percentiles(rates), _expected(rates, worth.effective), size,
+        threshold, rate, tails.percentiles(rates), _expected(rates, foreseen), size,
         len(searches.best), len(np.unique(searches.person)), extrapolated=True, p_value=tail.p_value,
     )  # fmt: skip
 
@@ -197,7 +202,8 @@ class Calibration:
     """An operating point as a gallery stores it.
 
     target: what was asked for.  threshold: cosine.  fmr, fpir: what it buys, None where not told; their
-    intervals hold the rate with 95 %.  subjects: N the FPIR is for.  model: the templates' fingerprint.
+    intervals hold the rate with 95 %, fpir_expected the share among `FORESEEN` further searches.
+    subjects: N the FPIR is for.  model: the templates' fingerprint.
     curve: (similarity, FMR) falling, for "FMR at this score"; 0 impostors reach beyond its last point.
     """
 

@@ -8,6 +8,8 @@ from typing import Any
 Figures = Mapping[str, Any]
 Table = tuple[str, list[dict[str, str]]]
 """Title, and rows of cells by column."""
+SMALL = 1e-4
+"""Rates below it are told as 1.2e-05."""
 COMPARISONS_NEEDED = "needs {comparisons_needed:,} impostor comparisons"
 SEARCHES_NEEDED = "needs {searches_needed:,} searches for people who aren't enrolled"
 
@@ -16,7 +18,14 @@ def percent(rate: float | None) -> str:
     """A rate as people read it: three digits, small ones as 1.2e-05."""
     if rate is None:
         return "-"
-    return f"{rate:.1e}" if 0 < rate < 1e-4 else f"{100 * rate:.3g} %"
+    return f"{rate:.1e}" if 0 < rate < SMALL else f"{100 * rate:.3g} %"
+
+
+def between(low: float, high: float) -> str:
+    """An interval in one unit: a small lower end beside a large upper one is a percentage too."""
+    if 0 < low < SMALL <= high:
+        return f"{100 * low:.4f}".rstrip("0").rstrip(".") + f" % to {percent(high)}"
+    return f"{percent(low)} to {percent(high)}"
 
 
 def interval(found: Figures | None) -> str:
@@ -25,12 +34,12 @@ def interval(found: Figures | None) -> str:
         return "nothing to count"
     text = percent(found["rate"])
     if found["low"] is not None:
-        text += f" ({percent(found['low'])} to {percent(found['high'])})"
+        text += f" ({between(found['low'], found['high'])})"
     return f"{text}, {found['events']:,} of {found['total']:,}" if "events" in found else text
 
 
 def _range(pair: Sequence[float] | None) -> str:
-    return "" if pair is None else f"{percent(pair[0])} to {percent(pair[1])}"
+    return "" if pair is None else between(pair[0], pair[1])
 
 
 def tables(figures: Figures) -> list[Table]:

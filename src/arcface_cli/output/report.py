@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from arcface_cli.errors import RuntimeMissing
-from arcface_cli.output.evaluation_tables import interval, percent, tables
+from arcface_cli.output.evaluation_tables import between, interval, percent, tables
 from arcface_cli.output.files import whole_file
 
 Figures = Mapping[str, Any]
@@ -87,7 +87,7 @@ def _parts(rate: Figures | None) -> tuple[str, str]:
 
 
 def _range(pair: Sequence[float] | None) -> str:
-    return "" if pair is None else f"{percent(pair[0])} to {percent(pair[1])}"
+    return "" if pair is None else between(pair[0], pair[1])
 
 
 def plots(answer: Figures) -> list[tuple[str, str]]:

@@ -18,6 +18,7 @@ from arcface_cli.evaluation.identification import Searches
 from arcface_cli.evaluation.scores import PairScores
 from arcface_cli.evaluation.summary import identification, verification
 from arcface_cli.imaging.geometry import encode_png
+from arcface_cli.output.evaluation_tables import between
 from arcface_cli.output.report import render
 
 pytest.importorskip("matplotlib")
@@ -96,6 +97,25 @@ def test_nothing_in_it_leads_elsewhere_and_names_are_only_text(page: tuple[Path,
 
 def test_what_the_figures_cannot_support_is_said(page: tuple[Path, int]) -> None:
     assert "the rule of three asks for" in page[0].read_text("utf-8")
+
+
+def test_a_path_breaks_after_its_slashes_and_a_rate_never(page: tuple[Path, int]) -> None:
+    text = page[0].read_text("utf-8")
+    assert "img src=http:/<wbr>/<wbr>example.com/<wbr>x&gt;.jpg" in text
+    assert not re.search(r"<td>[^<]*\d %", text)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "told"),
+    [
+        (0.0, 0.2, "0 % to 20 %"),
+        (4.1e-5, 0.568, "0.0041 % to 56.8 %"),
+        (1e-9, 0.2, "0 % to 20 %"),
+        (1.2e-6, 3e-5, "1.2e-06 to 3.0e-05"),
+    ],
+)
+def test_both_ends_of_an_interval_are_told_in_one_unit(low: float, high: float, told: str) -> None:
+    assert between(low, high) == told
 
 
 @pytest.fixture
