@@ -33,7 +33,10 @@ def on_all_gpus(vectors: StoredVectors, ids: NDArray[np.int64]) -> Index:
     return FaissIndex(vectors, ids, ",".join(f"cuda:{number}" for number in range(GPUS)))
 
 
-@pytest.fixture(scope="module", params=[ExactIndex, BlockIndex, FaissIndex, on_gpu, on_all_gpus])
+ON_GPUS = [pytest.param(make, marks=pytest.mark.gpu) for make in (on_gpu, on_all_gpus)]
+
+
+@pytest.fixture(scope="module", params=[ExactIndex, BlockIndex, FaissIndex, *ON_GPUS])
 def make_stored(request: pytest.FixtureRequest) -> Callable[[StoredVectors, NDArray[np.int64]], Index]:
     return request.param
 

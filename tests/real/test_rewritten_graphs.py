@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,14 +14,18 @@ from numpy.typing import NDArray
 
 from arcface_cli.cli import build
 from arcface_cli.detection.detector import FAMILIES, STANDARD, NetworkDetector, canvas_size
+from arcface_cli.faces import Done
 from arcface_cli.imaging.blob import PixelScaling, to_blob
 from arcface_cli.imaging.decode import decode
 from arcface_cli.imaging.geometry import letterbox
+from arcface_cli.inputs.photo import Photo
+from arcface_cli.pipeline import process
+from arcface_cli.recognition.recogniser import Recogniser
 from arcface_cli.results import PhotoFaces
 from arcface_cli.runtime.gathering import GatheringNetwork
 from arcface_cli.runtime.networks import Precision, Rewrite, open_network
 from arcface_cli.runtime.sessions import Session, SessionOptions, open_session
-from arcface_cli.weights.store import WeightStore
+from arcface_cli.weights.store import InstalledDetector, InstalledRecogniser, WeightStore
 
 pytestmark = pytest.mark.real
 
@@ -114,6 +119,39 @@ def test_workers_that_share_runs_of_a_detector_find_what_one_alone_finds(
         assert len(faces) == len(expected)
         for face, same in zip(faces, expected, strict=True):
             np.testing.assert_allclose(face.points.array, same.points.array, atol=0.01)
+
+
+def test_the_way_through_a_gpu_run_on_a_cpu_gives_the_same_templates(
+    weights: WeightStore, real_faces: dict[Path, PhotoFaces], open_workshop: Callable[..., build.Workshop]
+) -> None:
+    paths = list(real_faces)[::3]
+    usual = open_workshop(paths, detector="scrfd_500m", faces="all")
+    model = weights.resolve("mobilefacenet_512", "scrfd_500m")
+
+    def taking_pixels(found: InstalledDetector | InstalledRecogniser) -> Session:
+        return reopened(found.path, Rewrite(batch=True, pixels=build.scaling_of(found.entry)))
+
+    shared = GatheringNetwork(taking_pixels(model.detector))
+    stages = replace(
+        usual.stages,
+        detector=NetworkDetector("scrfd_500m", shared, FAMILIES["scrfd"], None),
+        recogniser=Recogniser(
+            taking_pixels(model.recogniser),
+            None,
+            build.require_recogniser(usual.stages).fingerprint,
+            batch=48,
+            padded=True,
+        ),
+        pooled=True,
+    )
+
+    pairs = zip(usual.results(), process((Photo(path) for path in paths), stages, 6), strict=True)
+    for (photo, expected), (same_photo, outcome) in pairs:
+        assert photo.path == same_photo.path
+        assert isinstance(expected, Done)
+        assert isinstance(outcome, Done)
+        features, exact = outcome.value.templates.features, expected.value.templates.features
+        assert cosines(features, exact).min() >= 1 - 1e-5, photo.path
 
 
 @pytest.mark.parametrize(("name", "scaling"), FIXED_DETECTORS)
