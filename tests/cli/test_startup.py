@@ -15,7 +15,7 @@ HEAVY = ("numpy", "cv2", "onnxruntime", "faiss", "requests", "PIL", "onnx", "ins
 COMMANDS = (
     "align", "embed", "enroll", "identify", "verify", "gallery", "gallery list", "gallery show",
     "gallery stats", "models", "models list", "models pull", "models import", "models verify", "models show",
-    "models use", "demo", "doctor", "config", "config show", "schema",
+    "models use", "demo", "doctor", "bench", "config", "config show", "schema",
 )  # fmt: skip
 CPU_SECONDS = 0.3
 

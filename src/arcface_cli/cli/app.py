@@ -26,7 +26,7 @@ EPILOG = (
     "Exit statuses: 0 yes, done; 1 no; 2 usage; 3 unusable inputs; 4 no face; 5 machine; 6 gallery; 7 output."
 )
 
-MULTIPLIERS = {"identify", "gallery", "evaluate", "calibrate"}
+MULTIPLIERS = {"identify", "gallery", "evaluate", "calibrate", "bench"}
 """Commands that multiply matrices large enough for several threads."""
 
 VERBS, KEEP, SETUP = "Verbs", "Galleries and weights", "Around it"
@@ -42,6 +42,7 @@ PANELS = {
     "models": KEEP,
     "demo": SETUP,
     "doctor": SETUP,
+    "bench": SETUP,
     "config": SETUP,
     "schema": SETUP,
 }
@@ -173,6 +174,8 @@ def _way_on(arguments: list[str]) -> str:
         return "what was written stays: run the same command again to go on"
     if "enroll" in arguments[:1]:
         return "what was enrolled stays: run the same command again to go on"
+    if "bench" in arguments[:1]:
+        return "run it again"
     return "run it again; with -o FILE and --resume it goes on where it stopped"
 
 

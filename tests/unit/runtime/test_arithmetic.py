@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from onnx import TensorProto, helper, numpy_helper, save_model
+from small_graphs import detector_graph, recogniser_graph
 
 from arcface_cli.errors import ModelUnusable
 from arcface_cli.runtime.arithmetic import operations
-from small_graphs import detector_graph, recogniser_graph
 
 IRESNET = Path(__file__).resolve().parents[3] / "benchmarks" / "iresnet.py"
 
