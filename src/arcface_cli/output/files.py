@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from arcface_cli.errors import OutputError, UsageError
+from arcface_cli.imaging.kinds import picture_kind
 from arcface_cli.inputs.names import printable
 
 _REASON: dict[int | None, str] = {errno.ENOSPC: "the disk is full", errno.EBADF: "it is closed"}
@@ -19,12 +20,16 @@ _FORBIDDEN = "choose a place that this user can write, then run this again"
 _NEXT_STEP: dict[int | None, str] = {
     errno.ENOENT: _NO_FOLDER,
     errno.ENOTDIR: _NO_FOLDER,
+    errno.EEXIST: "a file lies where a folder is needed: choose another place, then run this again",
     errno.EACCES: _FORBIDDEN,
     errno.EPERM: _FORBIDDEN,
     errno.EROFS: _FORBIDDEN,
     errno.EBADF: "open it, or name a file with -o, then run this again",
 }
 """What to do, where it isn't space that is missing."""
+_DATABASE = b"SQLite format 3\0"
+_HEAD = 256
+"""Bytes that tell what a file is."""
 
 
 def output_file(
@@ -35,17 +40,18 @@ def output_file(
 
 
 @contextlib.contextmanager
-def whole_file(path: Path) -> Iterator[BinaryIO]:
+def whole_file(path: Path, *, picture: bool = False) -> Iterator[BinaryIO]:
     """Write a file that appears under its name, complete and on disk, when the block ends well.
 
     A link stays, and leads to the new file. A device or a pipe (/dev/null, a FIFO) can't appear whole: it is
-    written to as it is, never replaced.
+    written to as it is, never replaced. picture: one is written, and may replace one.
 
-    Raises OutputError when it can't be written, or a run continues it, and UsageError for a folder.
+    Raises OutputError when it can't be written, or a run continues it, and UsageError for a folder and for a
+    photograph or a gallery, which no results may replace.
     """
     shown = printable(str(path))
     if path.is_dir():
-        raise UsageError(f"-o {shown}: this is a folder", hint="name a file")
+        raise UsageError(f"{shown}: this is a folder", hint="name a file")
     with telling_output(shown):
         if path.exists() and not path.is_file():
             with path.open("wb") as file:
@@ -53,6 +59,7 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
             return
         target = Path(os.path.realpath(path))
         with contextlib.suppress(FileNotFoundError, PermissionError), target.open("rb") as earlier:
+            _refuse_precious(earlier.read(_HEAD), shown, picture=picture)
             lock(earlier, shown)  # else a run that continues it would write into a file without a name
         temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
         try:
@@ -65,6 +72,15 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
         finally:
             with contextlib.suppress(OSError):
                 temporary.unlink(missing_ok=True)
+
+
+def _refuse_precious(head: bytes, shown: str, *, picture: bool) -> None:
+    """`-o *.jpg`, written out by a shell, names a photograph to write to; so can a slip name a gallery."""
+    kind = "a database, perhaps a gallery" if head.startswith(_DATABASE) else None
+    if kind is None and not picture and picture_kind(head) is not None:
+        kind = "a picture"
+    if kind is not None:
+        raise UsageError(f"{shown} is {kind}, and would be replaced", hint="name another file, or remove it")
 
 
 def lock(stream: BinaryIO, shown: str) -> None:

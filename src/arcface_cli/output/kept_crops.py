@@ -26,7 +26,7 @@ def save_crops(
         if png is None:
             continue
         path = folder / f"{safe_stem(template.subject)}-{template.template_id}.png"
-        with whole_file(path) as file:
+        with whole_file(path, picture=True) as file:
             file.write(png)
         files[template.template_id] = path
     return files

@@ -62,7 +62,7 @@ class AnnotatedFolder:
             raise OutputError(
                 f"{printable(str(path))} can't be drawn: not enough memory", hint="use a smaller photograph"
             ) from error
-        with whole_file(path) as file:
+        with whole_file(path, picture=True) as file:
             file.write(data)
         return path
 
@@ -140,7 +140,7 @@ class ContactSheets:
     def _write(self, path: Path) -> None:
         sheet = contact_sheet(self._cells, COLUMNS, self._typeface)
         png = path.suffix.lower() == ".png"
-        with whole_file(path) as file:
+        with whole_file(path, picture=True) as file:
             file.write(encode_png(sheet) if png else encode_jpeg(sheet, JPEG_QUALITY))
         self.files.append(path)
         self._cells = []

@@ -53,6 +53,33 @@ def test_a_folder_is_no_file(tmp_path: Path) -> None:
         pass
 
 
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (b"\xff\xd8\xff\xe0 a photograph", "a picture"),
+        (b"SQLite format 3\0 the people of a gallery", "a database, perhaps a gallery"),
+    ],
+)
+def test_results_replace_no_photograph_and_no_gallery(tmp_path: Path, content: bytes, what: str) -> None:
+    path = tmp_path / "precious"
+    path.write_bytes(content)
+    with pytest.raises(UsageError, match=f"precious is {what}"), whole_file(path) as file:
+        file.write(b"results")
+    assert path.read_bytes() == content
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_picture_may_replace_a_picture_but_no_gallery(tmp_path: Path) -> None:
+    path = tmp_path / "sheet.jpg"
+    path.write_bytes(b"\xff\xd8\xff old")
+    with whole_file(path, picture=True) as file:
+        file.write(b"\xff\xd8\xff new")
+    assert path.read_bytes() == b"\xff\xd8\xff new"
+    path.write_bytes(b"SQLite format 3\0")
+    with pytest.raises(UsageError, match="gallery"), whole_file(path, picture=True):
+        pass
+
+
 def test_a_link_stays_and_leads_to_the_new_file(tmp_path: Path) -> None:
     (tmp_path / "latest.jsonl").symlink_to(tmp_path / "monday.jsonl")
     for content in (b"first", b"second"):
