@@ -40,6 +40,19 @@ def test_a_second_sync_finds_nothing_to_do(arcface: Arcface, people: Path) -> No
     assert (again.status, again.said[-1]) == (0, "arcface: sync: 3 unchanged")
 
 
+def test_a_sync_takes_back_no_name_that_was_given_in_the_gallery(arcface: Arcface, people: Path) -> None:
+    arcface("enroll", people, "--sync")
+    arcface("gallery", "rename", "Ada", "Ada Lovelace")
+    enrolled = arcface("gallery", "list").records
+    answer = arcface("enroll", people, "--sync", "--prune")
+    assert answer.status == 3
+    assert set(codes(answer)) == {"enrolled_as_another"}
+    assert arcface("gallery", "list").records == enrolled
+    (people / "Ada").rename(people / "Ada Lovelace")
+    assert arcface("enroll", people, "--sync", "--prune").status == 0
+    assert arcface("gallery", "list").records == enrolled
+
+
 def test_a_sync_follows_what_was_moved_changed_and_deleted(
     arcface: Arcface, people: Path, album: Path
 ) -> None:

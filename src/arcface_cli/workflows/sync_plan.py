@@ -145,13 +145,22 @@ class _Comparison:
         ] or self.known.enrolled_from(content)
         step = self._of_known(photo, same) if same else None
         if step is None:
-            old = tuple(each.template_id for each in self.below.get(place_of(photo), ()))
+            old = self._replaced(photo, content)
             refusal = self._refusal(photo, content, enrolled=bool(same))
             looked_at = Action.CHANGED if old else Action.NEW
             action = looked_at if refusal is None else Action.REFUSED
             step = Step(action, photo, old, content=content, refusal=refusal)
         self.settled.update(step.templates)
         return step
+
+    def _replaced(self, photo: Photo, content: str) -> tuple[int, ...]:
+        """Templates that other content of this photograph's path takes the place of.
+
+        The same content there is enrolled for somebody else: renamed, merged or enrolled by name. Which of
+        the two names is right is the user's to say, so it is left to be refused.
+        """
+        here = self.below.get(place_of(photo), ())
+        return tuple(each.template_id for each in here if each.content_sha256 != content)
 
     def _refusal(self, photo: Photo, content: str, *, enrolled: bool) -> Refusal | None:
         """What is remembered of this content, if the same would be decided again; its own path's first."""

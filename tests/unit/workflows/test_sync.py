@@ -97,6 +97,18 @@ def test_a_photograph_in_both_folders_is_left_to_be_refused(tmp_path: Path) -> N
     assert told(plan) == [(Action.NEW, ()), (Action.UNCHANGED, (1,))]
 
 
+def test_a_name_given_in_the_gallery_is_not_taken_back_by_the_folder(tmp_path: Path) -> None:
+    known = FakeGallery(("Ada Lovelace", tmp_path / "ada/1", "A"))
+    plan = compare([photo(tmp_path, "ada/1", "A")], [tmp_path], known)
+    assert (told(plan), plan.vanished) == ([(Action.NEW, ())], ())
+
+
+def test_a_folder_renamed_like_the_person_is_followed(tmp_path: Path) -> None:
+    known = FakeGallery(("Ada Lovelace", tmp_path / "ada/1", "A"))
+    (step,) = compare([photo(tmp_path, "Ada Lovelace/1", "A")], [tmp_path], known).steps
+    assert (step.action, step.templates, step.owner) == (Action.MOVED, (1,), None)
+
+
 @pytest.mark.parametrize(("subject", "action"), [("ada", Action.UNCHANGED), ("bob", Action.NEW)])
 def test_a_photograph_that_is_still_in_another_folder_has_not_moved(
     tmp_path: Path, subject: str, action: Action
