@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from command_line import command_line, environment
+from command_line import SOURCES, command_line, environment
 
 pytestmark = [pytest.mark.real, pytest.mark.usefixtures("weights")]
 
@@ -94,6 +94,38 @@ def test_a_signal_that_comes_twice_at_once_is_one_signal(words: list[str], folde
         process.communicate(timeout=30)
     assert process.returncode == 143
     assert list(folder.iterdir()) == []
+
+
+SWALLOWS = """
+import os, signal, sys, time
+try:
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(30)
+except KeyboardInterrupt:
+    pass
+sys.path.remove(os.path.dirname(__file__))
+del sys.modules[__name__]
+import simplejpeg
+"""
+"""A library that is loading when the signal comes, and takes the exception for its own affair."""
+
+
+def test_a_signal_that_a_loading_library_swallowed_stops_the_run_all_the_same(
+    words: list[str], folder: Path, own_place: Path
+) -> None:
+    (own_place / "fakes").mkdir()
+    (own_place / "fakes" / "simplejpeg.py").write_text(SWALLOWS)
+    answer = subprocess.run(
+        command_line(*words, "--resume"),
+        env=environment(PYTHONPATH=f"{own_place / 'fakes'}{os.pathsep}{SOURCES}"),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert answer.returncode == 143
+    assert answer.stderr.startswith("arcface: interrupted; what was written stays")
+    assert (folder / "out.jsonl").read_text().count("\n") == 1
 
 
 def test_a_run_outlives_its_terminal_with_nohup(words: list[str], folder: Path) -> None:

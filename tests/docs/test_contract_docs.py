@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from arcface_cli import errors
-from arcface_cli.cli.app import EPILOG, Stop
+from arcface_cli.cli.app import EPILOG
+from arcface_cli.cli.stopping import Stop
 from arcface_cli.errors import ArcfaceError
 from arcface_cli.output.rows import COLUMNS
 

@@ -5,18 +5,16 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
-import signal
 import sys
-import time
 from collections.abc import Iterable
 from importlib import import_module
-from types import FrameType
 from typing import Annotated
 
 import typer
 
 from arcface_cli import __version__
 from arcface_cli.cli.console import open_closed_streams, say, say_error
+from arcface_cli.cli.stopping import STOP
 from arcface_cli.errors import BUG_STATUS, INTERRUPTED_STATUS, ArcfaceError, OutputError
 
 ClickException: type[Exception] = typer.BadParameter.__mro__[2]
@@ -95,53 +93,18 @@ def root(
 def main() -> None:
     """Run the command line of this process, and end it with the documented status."""
     open_closed_streams()
-    stop = Stop()
-    stop.listen()
+    STOP.listen()
     # Most runs are short: looking for cycles while modules load, and taking the interpreter apart at the
     # end, would be a fifth of their time.
     gc.set_threshold(100_000)
     # OpenBLAS, at NumPy's import, starts a thread a core and lets them spin for work that mostly never comes.
     if not MULTIPLIERS & set(sys.argv[1:2]):
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    status = stop.status(run(sys.argv[1:]))
+    status = STOP.status(run(sys.argv[1:]))
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError):
             stream.flush()
     os._exit(status)
-
-
-class Stop:
-    """Ends a run that is asked to: a first signal lets what is under way finish, a second stops at once."""
-
-    SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    """Ctrl-C; kill, timeout, systemd and batch systems; a terminal or a connection that is gone."""
-    ECHO_S = 1.0
-    """`timeout` and terminals send one signal twice, to the process and to its group: no second one yet."""
-
-    def __init__(self) -> None:
-        self._number = int(signal.SIGINT)
-        self._since: float | None = None
-
-    def listen(self) -> None:
-        """Take the signals that end a process; one that is ignored (nohup, a shell's &) stays so."""
-        for number in self.SIGNALS:
-            if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
-                signal.signal(number, self._stop)
-
-    def status(self, status: int) -> int:
-        """The status to end with: 128 + the signal's number, as shells have it, where one ended the run.
-
-        A native library that was loading at that moment may have made an error of its own of it.
-        """
-        return status if self._since is None else 128 + self._number
-
-    def _stop(self, number: int, frame: FrameType | None) -> None:
-        now = time.monotonic()
-        if self._since is None:
-            self._number, self._since = number, now
-            raise KeyboardInterrupt
-        if number == signal.SIGINT or now - self._since > self.ECHO_S:
-            os._exit(128 + number)
 
 
 def run(arguments: list[str]) -> int:

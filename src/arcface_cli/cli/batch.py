@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from arcface_cli.cli.console import data_stream, is_terminal, say, say_error, wants_color
+from arcface_cli.cli.stopping import STOP
 from arcface_cli.cli.tally import Tally
 from arcface_cli.errors import DuplicatePhoto, RefusedBefore, UsageError
 from arcface_cli.faces import Done, Failed, Outcome, Skipped
@@ -102,6 +103,7 @@ class Batch:
                     sink.write(record)
                 self._count(photo, outcome, record)
                 advance(self.tally)
+                STOP.go_on()
                 if self.fail_fast and isinstance(outcome, Failed):
                     say("stopped at the first failure, as --fail-fast asks")
                     return

@@ -13,6 +13,7 @@ from types import TracebackType
 from arcface_cli.alignment import similarity_to_template
 from arcface_cli.cli import build
 from arcface_cli.cli.console import say
+from arcface_cli.cli.stopping import STOP
 from arcface_cli.errors import ArcfaceError, NoInputs
 from arcface_cli.faces import ModelFingerprint
 from arcface_cli.gallery.template_cache import TemplateCache
@@ -125,6 +126,7 @@ class Embedder:
         return build.recogniser(self.model, self._settings, options)
 
     def _told(self, done: int, total: int) -> None:
+        STOP.go_on()
         quiet = self._settings.quiet or self._settings.no_progress
         if not quiet and sys.stderr.isatty():
             sys.stderr.write(f"\r{done} of {total} embedded" + ("\n" if done == total else ""))

@@ -11,6 +11,7 @@ from pathlib import Path
 from arcface_cli.cli.build import Workshop
 from arcface_cli.cli.console import say, say_error
 from arcface_cli.cli.progress import batch_progress
+from arcface_cli.cli.stopping import STOP
 from arcface_cli.cli.tally import Tally
 from arcface_cli.decision import OperatingPoint
 from arcface_cli.errors import UsageError
@@ -61,6 +62,7 @@ def answer(shop: Workshop, point: OperatingPoint, sink: Sink, settings: Settings
                 _mention_others(photo, first)
                 _mention_others(other, second)
             advance(tally)
+            STOP.go_on()
     if several and not settings.quiet:
         say(tally.summary("verify", time.monotonic() - started, what="pairs"))
     return tally.status(every=True)
