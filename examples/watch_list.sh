@@ -19,8 +19,8 @@ for photo in "$@"; do
             echo "on the watch list: $photo"
             seen=10
             ;;
-        1) ;;                                     # faces, but nobody of the list
-        4) echo "no face on $photo" >&2 ;;
+        1) ;; # faces, but nobody of the list
+        4) ;; # no face, as arcface has said
         *) exit "$status" ;;
     esac
 done

@@ -94,6 +94,25 @@ def test_quiet_says_nothing_of_single_inputs_and_loses_no_record(arcface: Arcfac
     assert (ending.status, len(ending.said)) == (2, 1)
 
 
+@pytest.mark.parametrize(
+    ("names", "status", "said"),
+    [
+        (["ada.jpg"], 0, ""),
+        (["bob.jpg"], 1, ""),
+        (["coffee.png"], 4, "coffee.png: no face was found; "),
+        (["nobody.jpg"], 2, "nobody.jpg does not exist; "),
+        (["bob.jpg", "coffee.png"], 3, "identify: 2 photographs: 1 done, 1 skipped (no_face 1)"),
+    ],
+)
+def test_a_question_that_got_no_answer_says_why_even_when_quiet(
+    arcface: Arcface, album: Path, names: list[str], status: int, said: str
+) -> None:
+    arcface("enroll", "--name", "Ada", album / "ada.jpg")
+    answer = arcface("identify", "-q", "-e", *(album / name for name in names))
+    assert (answer.status, answer.out, len(answer.said)) == (status, "", int(said != ""))
+    assert said in answer.err
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
 @pytest.mark.parametrize(
     "words", [("embed", "ada.jpg"), ("embed", "-f", "csv", "ada.jpg"), ("verify", "ada.jpg", "ada2.jpg"),

@@ -108,10 +108,15 @@ class Batch:
                     say("stopped at the first failure, as --fail-fast asks")
                     return
 
-    def finish(self, command: str) -> None:
-        """The summary line, where there is more than one input to sum up."""
-        if self.tally.total != 1 and not self.settings.quiet:
+    def finish(self, command: str, *, unanswered: bool = False) -> None:
+        """The summary line, where there is more than one input to sum up.
+
+        unanswered: neither a record nor the exit status says why there is no answer, so -q doesn't hush it.
+        """
+        if self.tally.total != 1 and (unanswered or not self.settings.quiet):
             say(self.tally.summary(command, time.monotonic() - self.started))
+        elif unanswered and self.settings.quiet and self.tally.only is not None:
+            say_error(self.tally.only)
 
     def _count(self, photo: Photo, outcome: Outcome[Any], record: Record) -> None:
         match outcome:

@@ -10,6 +10,7 @@ from arcface_cli.cli.conditions import identifying
 from arcface_cli.cli.enrolling import mention_disagreements, mention_flat_folder, noted
 from arcface_cli.cli.galleries import enrolment, identification, known_people
 from arcface_cli.cli.pictures import drawing, keeping_content
+from arcface_cli.cli.tally import DONE, NO
 from arcface_cli.output import records
 from arcface_cli.workflows.agreement import Agreement
 
@@ -60,5 +61,6 @@ def identify_photographs(params: dict[str, Any]) -> int:
                     shop.run, photo, seen, point, settings.top, people.calibration
                 ),
             )
-    work.finish("identify")
-    return work.tally.status(exists=params["exists"])
+    status = work.tally.status(exists=params["exists"])
+    work.finish("identify", unanswered=target.silent and status not in (DONE, NO))
+    return status
