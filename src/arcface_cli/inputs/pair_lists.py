@@ -155,10 +155,10 @@ def _lfw_header(
 def _lfw_photo(folder: Path, name: str, number: str, at: str) -> Path:
     if "/" in name or name in ("", ".", ".."):
         raise InvalidList(f"{at}: {printable(name)!r} is no person's folder")
-    stem = folder / name / f"{name}_{_whole(number, at, 'number'):04d}"
-    paths = [stem.with_name(stem.name + suffix) for suffix in SUFFIXES]
+    stem = f"{name}_{_whole(number, at, 'number'):04d}"
+    paths = (folder / name / (stem + suffix) for suffix in SUFFIXES)
     found = next((path for path in paths if path.is_file()), None)
-    return existing(paths[0], at) if found is None else found
+    return existing(folder / name / (stem + SUFFIXES[0]), at) if found is None else found
 
 
 def _whole(text: str, at: str, what: str) -> int:
