@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import shutil
 import signal
@@ -39,6 +40,14 @@ def test_a_folder_of_people_is_enrolled_and_found_without_any_flag(
     assert [record["faces"][0]["subject"] for record in found] == ["Ada", "Bob"]
     (row,) = [json.loads(line) for line in arcface("gallery", "show", "Bob").out.splitlines()]
     assert row["source"] == str(people / "Bob" / "1.jpg")
+
+
+def test_what_holds_several_values_is_json_in_a_field_of_csv(arcface: Arcface, people: Path) -> None:
+    arcface("enroll", people)
+    (row,) = csv.DictReader(arcface("gallery", "stats", "-f", "csv").out.splitlines())
+    told = stats(arcface)
+    assert json.loads(row["detectors"]) == told["detectors"] == ["yunet"]
+    assert json.loads(row["threshold"]) == told["threshold"]
 
 
 def test_a_second_enrolment_adds_nothing_and_is_a_success(arcface: Arcface, people: Path) -> None:

@@ -18,6 +18,18 @@ def photos(own_place: Path) -> tuple[Path, Path]:
     return pair
 
 
+@pytest.mark.parametrize("group", ["gallery", "models", "config"])
+def test_a_group_without_a_command_shows_its_help_and_says_what_is_missing(
+    arcface: Arcface, group: str
+) -> None:
+    answer = arcface(group)
+    assert (answer.status, answer.said) == (
+        2,
+        [f"arcface: a command is missing; see arcface {group} --help"],
+    )
+    assert f"arcface {group} [OPTIONS] COMMAND" in answer.out
+
+
 @pytest.mark.parametrize(
     "words", [("align", "-o", "crops"), ("embed",), ("enroll", "--name", "Ada"), ("verify",), ("identify",)]
 )

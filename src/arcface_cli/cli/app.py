@@ -144,7 +144,7 @@ def _way_on(arguments: list[str]) -> str:
 
 def _say_usage(error: Exception) -> int:
     """Typer's complaint, on one line."""
-    message = getattr(error, "format_message", lambda: str(error))()
+    message = getattr(error, "format_message", lambda: str(error))().strip() or "a command is missing"
     context = getattr(error, "ctx", None)
     path = "arcface" if context is None else context.command_path
     say(f"{message.rstrip('.')}; see {path} --help")

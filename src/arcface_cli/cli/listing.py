@@ -11,6 +11,7 @@ from typing import Any
 
 from arcface_cli.cli.console import data_stream, is_terminal, wants_color
 from arcface_cli.errors import UsageError
+from arcface_cli.output.files import telling_output
 from arcface_cli.settings import Format, Settings
 
 Row = Mapping[str, Any]
@@ -21,7 +22,7 @@ def show_rows(rows: Sequence[Row], settings: Settings, shown: Sequence[str]) -> 
     format_ = settings.format if settings.format is not None else ("table" if is_terminal() else "jsonl")
     terminal = is_terminal()
     color = terminal and wants_color()  # inside data_stream it would be stderr that is asked
-    with data_stream() as stream:
+    with telling_output("the output"), data_stream() as stream:
         if format_ == "table":
             stream.write(_table(rows, shown, color=color, width=None if terminal else 160))
         else:
@@ -46,7 +47,7 @@ def _plain(value: Any) -> Any:
 
 
 def _put(data: bytes) -> None:
-    with data_stream() as stream:
+    with telling_output("the output"), data_stream() as stream:
         stream.write(data)
         stream.flush()
 
@@ -70,10 +71,15 @@ def _written(rows: Sequence[Row], format_: Format) -> bytes:
 def _separated(rows: Sequence[Row], delimiter: str) -> bytes:
     text = io.StringIO()
     columns = list(rows[0]) if rows else []
-    writer = csv.DictWriter(text, columns, delimiter=delimiter, lineterminator="\n", extrasaction="ignore")
+    writer = csv.DictWriter(text, columns, delimiter=delimiter, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows({column: _field(row.get(column)) for column in columns} for row in rows)
     return text.getvalue().encode()
+
+
+def _field(value: Any) -> Any:
+    """What holds several values stands as JSON in its field, as in the records of the verbs."""
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list | tuple) else value
 
 
 def _table(rows: Sequence[Row], shown: Sequence[str], *, color: bool, width: int | None) -> bytes:
