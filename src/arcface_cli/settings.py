@@ -254,7 +254,7 @@ def _made(value: Any, known: Setting) -> Any:
     if known.kind is int:
         number = float(value)
         return int(number) if number.is_integer() else None
-    if known.kind in (str, Path) and (not isinstance(value, str | Path) or value == ""):
+    if known.kind in (str, Path) and (not isinstance(value, str | Path) or value == "" or "\0" in str(value)):
         return None
     return known.kind(value)
 

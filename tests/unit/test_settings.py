@@ -96,6 +96,7 @@ def test_a_tilde_in_the_config_file_is_the_home_folder_as_in_a_shell(tmp_path: P
     [
         ({"variables": {"ARCFACE_TOP": "many"}}, r"^ARCFACE_TOP: 'many'"),
         ({"file": "batch = 0"}, r"^batch in the config file: 0"),
+        ({"file": 'gallery = "a\\u0000b"'}, r"^gallery in the config file: 'a\\x00b' must be a path"),
         ({"min_face": -1.0}, r"^--min-face: -1"),
         ({"margin": float("nan")}, r"^--margin: nan"),
         ({"margin": 2.5}, r"^--margin: 2.5"),

@@ -72,7 +72,10 @@ def _meaning(error: sqlite3.Error, path: Path, *, writing: bool) -> ArcfaceError
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return _locked(path)
     if code == sqlite3.SQLITE_FULL:
-        return OutputError(f"{path}: the disk is full; nothing of this batch was stored")
+        return OutputError(
+            f"{path}: the disk is full; nothing of this batch was stored",
+            hint="free some space, then run this again",
+        )
     return _of_the_disk(error, code, path, writing=writing)
 
 
@@ -87,7 +90,10 @@ def _of_the_disk(error: sqlite3.Error, code: int, path: Path, *, writing: bool) 
             hint="move the gallery to a local disk, and name it with -g",
         )
     if writing:
-        return OutputError(f"{path}: can't be written ({error}); nothing of this batch was stored")
+        return OutputError(
+            f"{path}: can't be written ({error}); nothing of this batch was stored",
+            hint="check the disk and the permissions, then run this again",
+        )
     return GalleryDamaged(f"{path}: can't be read ({error})", hint="check the disk and the permissions")
 
 

@@ -12,6 +12,7 @@ import sqlite3
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -209,12 +210,18 @@ class Gallery:
         if fingerprint == self.fingerprint:
             return
         name = "" if self.model is None else f" ({self.model})"
-        way_back = "" if self.model is None else f" with -m {self.model}"
         raise GalleryModelMismatch(
             f"{self.directory}: was made with model {self.fingerprint.short}{name}; "
             f"this run uses {fingerprint.short}: their templates can't be compared",
-            hint=f"use the gallery's own model{way_back}, or move it to this one: arcface gallery reembed",
+            hint=f"{self._way_back(fingerprint)}, or move it to this one: arcface gallery reembed",
         )
+
+    def _way_back(self, fingerprint: ModelFingerprint) -> str:
+        """What makes a run with another fingerprint one with the gallery's."""
+        if fingerprint == replace(self.fingerprint, flip=fingerprint.flip):
+            way = "add --flip" if self.fingerprint.flip else "leave --flip out"
+            return f"{way}, as when it was made"
+        return "use the gallery's own model" + ("" if self.model is None else f" with -m {self.model}")
 
     @property
     def keeps_crops(self) -> bool:
@@ -581,6 +588,10 @@ def _model_meta(fingerprint: ModelFingerprint) -> dict[str, str]:
     }
 
 
+_IN_THE_WAY = (FileExistsError, NotADirectoryError)
+_NO_FOLDER = "a file lies where a folder is needed: name another with -g"
+
+
 def _make_folder(directory: Path) -> None:
     """Make the folder, for its owner only. One that is there must be empty, and is closed to others."""
     try:
@@ -594,7 +605,9 @@ def _make_folder(directory: Path) -> None:
     except OSError as error:
         raise OutputError(
             f"{directory}: can't be made a gallery: {error.strerror}",
-            hint="name a folder that this user can write with -g",
+            hint=_NO_FOLDER
+            if isinstance(error, _IN_THE_WAY)
+            else "name a folder that this user can write with -g",
         ) from error
     if foreign and not os.path.lexists(directory / FILE_NAME):
         raise GalleryMissing(

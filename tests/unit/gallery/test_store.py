@@ -8,6 +8,7 @@ import sqlite3
 import stat
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -136,8 +137,10 @@ def test_no_gallery_is_said_in_one_line(tmp_path: Path, made: str) -> None:
 def test_a_gallery_is_not_made_in_place_of_a_file(tmp_path: Path) -> None:
     path = tmp_path / "g"
     path.write_text("photo")
-    with pytest.raises(OutputError, match="File exists"):
-        Gallery.open_or_create(path, FINGERPRINT)
+    for place in (path, path / "inside"):
+        with pytest.raises(OutputError, match="can't be made a gallery") as caught:
+            Gallery.open_or_create(place, FINGERPRINT)
+        assert caught.value.hint == "a file lies where a folder is needed: name another with -g"
 
 
 def test_another_model_is_refused_with_the_way_out(gallery: Gallery) -> None:
@@ -150,6 +153,19 @@ def test_another_model_is_refused_with_the_way_out(gallery: Gallery) -> None:
     assert "arcface gallery reembed" in str(caught.value.hint)
     with pytest.raises(GalleryModelMismatch):
         Gallery.open_or_create(gallery.directory, OTHER_FINGERPRINT)
+
+
+def test_a_gallery_of_features_with_their_mirror_images_names_the_flag(tmp_path: Path) -> None:
+    mirrored = replace(FINGERPRINT, flip=True)
+    hints = []
+    for number, (ours, theirs) in enumerate([(FINGERPRINT, mirrored), (mirrored, FINGERPRINT)]):
+        with (
+            Gallery.open_or_create(tmp_path / str(number), ours) as gallery,
+            pytest.raises(GalleryModelMismatch) as caught,
+        ):
+            gallery.require(theirs)
+        hints.append(str(caught.value.hint).partition(",")[0])
+    assert hints == ["leave --flip out", "add --flip"]
 
 
 def test_the_fingerprint_and_names_are_remembered(gallery: Gallery) -> None:
@@ -375,8 +391,9 @@ def test_a_full_disk_loses_nothing_that_was_stored(gallery: Gallery) -> None:
     (pages,) = connection.execute("PRAGMA page_count").fetchone()
     connection.execute(f"PRAGMA max_page_count = {pages + 1}")
     with Gallery(gallery.directory, connection) as full:
-        with pytest.raises(OutputError, match="the disk is full"):
+        with pytest.raises(OutputError, match="the disk is full") as caught:
             full.add([entry(content=f"p{i}", source_path=b"x" * 900) for i in range(200)])
+        assert caught.value.hint == "free some space, then run this again"
         assert full.stats().templates == 1
     with Gallery.open(gallery.directory, writable=True) as again:
         assert (again.stats().templates, again.stats().generation) == (1, 1)

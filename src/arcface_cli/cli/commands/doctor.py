@@ -7,7 +7,7 @@ from arcface_cli.cli import options
 
 def doctor(
     gallery: options.Gallery = None,
-    format: options.OutputFormat = None,
+    format: options.FormatOfList = None,
     json: options.AsJson = False,
     quiet: options.Quiet = None,
 ) -> int:
