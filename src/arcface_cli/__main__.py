@@ -1,5 +1,5 @@
 """python -m arcface_cli."""
 
-from arcface_cli.cli.app import main
+from arcface_cli.cli.entry import main
 
 main()

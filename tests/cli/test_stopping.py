@@ -128,6 +128,20 @@ def test_a_signal_that_a_loading_library_swallowed_stops_the_run_all_the_same(
     assert (folder / "out.jsonl").read_text().count("\n") == 1
 
 
+def test_a_signal_that_comes_while_the_program_loads_is_told_in_one_line(own_place: Path) -> None:
+    (own_place / "fakes").mkdir()
+    (own_place / "fakes" / "typer.py").write_text("import os, signal; os.kill(os.getpid(), signal.SIGINT)")
+    answer = subprocess.run(
+        command_line("verify", "a.jpg", "b.jpg"),
+        env=environment(PYTHONPATH=f"{own_place / 'fakes'}{os.pathsep}{SOURCES}"),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (answer.returncode, answer.stderr) == (130, "arcface: interrupted; run it again\n")
+
+
 def test_a_run_outlives_its_terminal_with_nohup(words: list[str], folder: Path) -> None:
     line = ["sh", "-c", 'trap "" HUP; exec "$@"', "sh", *command_line(*words)]
     with subprocess.Popen(line, env=environment(), stderr=subprocess.PIPE, start_new_session=True) as process:
