@@ -135,6 +135,24 @@ def test_a_target_that_cannot_be_is_one_line(
     assert reason in answer.err and answer.err.count("\n") == 1
 
 
+def test_a_photograph_under_two_names_calibrates_nothing(
+    arcface: Arcface, gallery: Path, shared_data: Path
+) -> None:
+    people = shared_data / "people"
+    answer = arcface("calibrate", people, "--strangers", people, "--target-fpir", 0.1, "-n")
+    assert (answer.status, answer.out) == (2, "")
+    assert "L001 and stranger L001" in answer.err and answer.err.count("\n") == 1
+
+
+def test_calibrate_says_how_many_of_the_next_hundred_will_be_named(
+    arcface: Arcface, gallery: Path, shared_data: Path
+) -> None:
+    answer = arcface("calibrate", shared_data / "people", "--target-fpir", 0.05, "-n", "--json")
+    low, high = json.loads(answer.out)["fpir_expected"]
+    assert 0 <= low < 0.05 < high < 0.3
+    assert f"of the next 100 searches for people who aren't enrolled, expect {low * 100:.0f} to" in answer.err
+
+
 def test_calibrating_without_a_gallery_is_6(arcface: Arcface, shared_data: Path) -> None:
     assert arcface("calibrate", shared_data / "people", "--target-fpir", 0.05).status == 6
 

@@ -162,9 +162,51 @@ def test_what_is_wrong_is_one_line_and_the_right_status(
     assert not (tmp_path / "ran").exists()
     refused(arcface, 2, "show one person", tmp_path / "one")
     refused(arcface, 2, "nothing to evaluate was named")
+    (tmp_path / "empty.csv").touch()
+    refused(arcface, 2, "lists nothing", "--pairs", tmp_path / "empty.csv", people)
+    refused(arcface, 2, "nowhere does not exist", tmp_path / "nowhere")
+    refused(arcface, 2, "is no folder", tmp_path / "header.csv")
     refused(arcface, 2, "go together", "--gallery", tmp_path / "missing.csv", people)
     refused(arcface, 2, "is no claim", tmp_path / "one", "--assert", "all is well")
     refused(arcface, 2, "is no saved run", "--compare", tmp_path / "header.csv", tmp_path / "header.csv")
+
+
+@pytest.mark.parametrize(
+    ("damage", "reason"),
+    [
+        ({"similarity": np.full(6, 7.0)}, "no cosine similarity"),
+        ({"similarity": np.array(["0.5"] * 6)}, "elements of type"),
+        ({"similarity": np.array([0.5, np.inf, 0, 0, 0, 0])}, "no cosine similarity"),
+        ({"genuine": np.zeros(3, dtype=bool)}, "differ in length"),
+        ({"first": np.zeros(6)}, "elements of type float64"),
+        ({"about": np.array("[]")}, "what it is of"),
+    ],
+)
+def test_a_damaged_run_is_not_compared(
+    arcface: Arcface, tmp_path: Path, damage: dict[str, np.ndarray], reason: str
+) -> None:
+    second = np.array([0, 0, 1, 1, 2, 3])
+    first = np.array([0, 0, 1, 2, 3, 1])
+    whole = {
+        "about": np.array("{}"), "similarity": np.linspace(-1, 1, 6), "genuine": first == second,
+        "first": first, "second": second,
+    }  # fmt: skip
+    np.savez(tmp_path / "run.npz", **(whole | damage))
+    refused(arcface, 2, reason, "--compare", tmp_path / "run.npz", tmp_path / "run.npz")
+
+
+def test_no_flag_is_passed_over_in_silence(arcface: Arcface, shared_data: Path) -> None:
+    people, lists = shared_data / "people", shared_data / "lists"
+    crops = lists / "people_front_profile_112.bin"
+    refused(arcface, 2, "--strangers needs searches", people, "--strangers", shared_data / "strangers")
+    refused(arcface, 2, "--distractors needs searches", people, "--distractors", shared_data / "strangers")
+    refused(arcface, 2, "how many of --distractors", people, "--enroll", 2, "--sizes", "10")
+    refused(
+        arcface, 2, "two ways to evaluate", people, "--pairs", lists / "people_pairs.txt", "--enroll", 2
+    )  # fmt: skip
+    refused(arcface, 2, "lists its pairs itself", crops, "--enroll", 2)
+    attributes = ("--attributes", lists / "people_attributes.csv", "--by", "gender")
+    refused(arcface, 2, "names nobody", crops, *attributes)
 
 
 def test_photographs_without_a_face_are_errors_and_not_left_out(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -93,11 +93,25 @@ def _people(folder: Path, strangers: Path | None, embedder: Embedder) -> tuple[L
         names += [f"stranger {name}" for name in others.names]
         data += f"; {len(set(others.names))} strangers of {printable(str(strangers))}"
     templates = embedder.photos(paths)
+    _check_apart(paths, names, templates.contents)
     usable = ~templates.failed
     if not usable.any():
         raise NoInputs(f"{printable(str(folder))}: no photograph shows a face that can be used")
     kept = tuple(name for name, good in zip(names, usable, strict=True) if good)
     return Labelled(templates.features[usable], kept), data
+
+
+def _check_apart(paths: Sequence[Path], names: Sequence[str], contents: Sequence[str | None]) -> None:
+    """One file under two names would count as the most alike impostors there can be. Raises UsageError."""
+    seen: dict[str, int] = {}
+    for place, content in enumerate(contents):
+        other = seen.setdefault(content, place) if content is not None else place
+        if names[other] != names[place]:
+            raise UsageError(
+                f"{printable(str(paths[place]))} is the same file as {printable(str(paths[other]))}, "
+                f"and they are two people: {printable(names[other])} and {printable(names[place])}",
+                hint="nobody may have two names, nor be among the strangers too: remove one",
+            )
 
 
 def facts(found: Found) -> dict[str, Any]:

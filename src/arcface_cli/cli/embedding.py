@@ -20,6 +20,7 @@ from arcface_cli.gallery.template_cache import TemplateCache
 from arcface_cli.imaging.decode import decode
 from arcface_cli.imaging.geometry import encode_png, warp
 from arcface_cli.inputs import folders
+from arcface_cli.inputs.names import printable
 from arcface_cli.inputs.photo import Photo
 from arcface_cli.pipeline import PhotoOutcome
 from arcface_cli.recognition.recogniser import Recogniser
@@ -41,6 +42,12 @@ class People:
 
 def people_of(folder: Path) -> People:
     """The photographs of a folder of people. Raises NoInputs, and what kept the folder from being read."""
+    if not folder.is_dir():
+        shown = printable(str(folder))
+        raise NoInputs(
+            f"{shown} is no folder" if folder.exists() else f"{shown} does not exist",
+            hint="name a folder that holds a folder for each person",
+        )
     paths, names = [], []
     for photo in folders.people([folder]):
         if photo.failure is not None:
@@ -49,7 +56,10 @@ def people_of(folder: Path) -> People:
             paths.append(photo.path)
             names.append(photo.subject)
     if not paths:
-        raise NoInputs(f"{folder} holds no folder of a person", hint="make one folder for each person in it")
+        raise NoInputs(
+            f"{printable(str(folder))} holds no folder of a person",
+            hint="make one folder for each person in it",
+        )
     return People(tuple(paths), tuple(names))
 
 

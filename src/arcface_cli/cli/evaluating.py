@@ -71,6 +71,7 @@ class Evaluated:
 
 def evaluated(request: Request, embedder: Embedder, threshold: float | None) -> Evaluated:
     """Run the protocol that the flags name. Raises UsageError for flags that name none, or two."""
+    _check_together(request)
     attributes = _attributes(request)
     if request.gallery is not None or request.probes is not None:
         return _open_set(request, embedder, threshold, attributes)
@@ -86,6 +87,31 @@ def evaluated(request: Request, embedder: Embedder, threshold: float | None) -> 
     if request.enroll is not None:
         return _split(request, embedder, threshold, attributes)
     return _folder(request.source, embedder, threshold, attributes)
+
+
+def _check_together(request: Request) -> None:
+    """Flags of which one would be passed over in silence are refused."""
+    searched = request.gallery is not None or request.probes is not None
+    protocols = {
+        "--pairs": request.pairs is not None,
+        "--gallery": searched,
+        "--enroll": request.enroll is not None,
+    }
+    named = [flag for flag, given in protocols.items() if given]
+    if len(named) > 1:
+        raise UsageError(f"{named[0]} and {named[1]} are two ways to evaluate", hint="give one")
+    searches = searched or request.enroll is not None
+    for flag, given in (("--strangers", request.strangers), ("--distractors", request.distractors)):
+        if given is not None and not searches:
+            raise UsageError(f"{flag} needs searches", hint="add --enroll K, or --gallery FILE --probes FILE")
+    if request.sizes is not None and request.distractors is None:
+        raise UsageError("--sizes says how many of --distractors", hint="add --distractors DIR")
+    crops = request.source is not None and request.source.suffix.lower() == ".bin"
+    if crops and (named or request.attributes is not None):
+        raise UsageError(
+            f"{printable(str(request.source))} lists its pairs itself and names nobody",
+            hint="leave out " + (named[0] if named else "--attributes and --by"),
+        )
 
 
 def _attributes(request: Request) -> Mapping[str, str] | None:

@@ -95,10 +95,11 @@ def require_support(rate: float, comparisons: int, what: str = "impostor compari
     """Raise UnsupportedRate, saying how many would be needed, when `comparisons` can't show `rate`."""
     needed = comparisons_needed(rate)
     if comparisons < needed:
+        least = RULE_OF_THREE / max(comparisons, 1)
         raise UnsupportedRate(
             f"a rate of {rate:g} can't be told from {comparisons:,} {what}: "
             f"by the rule of three it takes {needed:,}",
-            hint=f"bring more people, or ask for a rate of {RULE_OF_THREE / max(comparisons, 1):.1g} or more",
+            hint="bring more people" + (f", or ask for a rate of {least:.1g} or more" if least < 1 else ""),
         )
 
 

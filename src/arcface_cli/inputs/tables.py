@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from arcface_cli.errors import InvalidList
+from arcface_cli.errors import EmptyFile, InvalidList
 from arcface_cli.inputs.names import printable
 from arcface_cli.inputs.photo import Photo
 
@@ -19,7 +19,10 @@ Row = tuple[int, dict[str, str]]
 
 def read_text(path: Path) -> str:
     """A list's text, UTF-8. Raises InvalidList, and what opening a file raises."""
-    data = Photo(path, named=True).read(MAX_TABLE_BYTES)
+    try:
+        data = Photo(path, named=True).read(MAX_TABLE_BYTES)
+    except EmptyFile as error:
+        raise InvalidList(f"{printable(str(path))} is empty: it lists nothing") from error
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -35,7 +38,7 @@ def read_table(path: Path, needed: Sequence[Iterable[str]]) -> list[Row]:
     shown = printable(str(path))
     lines = read_text(path).splitlines()
     if not lines:
-        raise InvalidList(f"{shown} is empty")
+        raise InvalidList(f"{shown} is empty: it lists nothing")
     delimiter = next((mark for mark in ",;\t" if mark in lines[0]), ",")
     reader = csv.reader(lines, delimiter=delimiter, strict=True)
     try:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from arcface_cli.errors import UsageError
 from arcface_cli.evaluation.assertions import Run
@@ -18,6 +19,8 @@ from arcface_cli.output.files import whole_file
 
 _PAIRS = ("similarity", "genuine", "first", "second", "fold")
 _SEARCHES = ("own", "other", "rank", "enrolled", "person", "subjects")
+_SCORES = frozenset(("similarity", "own", "other"))
+_FLAGS = frozenset(("genuine", "enrolled"))
 
 
 def save_run(path: Path, run: Run, about: dict[str, Any]) -> None:
@@ -43,6 +46,7 @@ def load_run(path: Path) -> tuple[PairScores | Searches, dict[str, Any]]:
         with np.load(path, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
         about = json.loads(str(arrays.pop("about")))
+        _check(arrays, about)
         if "similarity" in arrays:
             return PairScores(**{name: arrays.get(name) for name in _PAIRS}), about  # type: ignore[arg-type]
         subjects = int(arrays.pop("subjects"))
@@ -53,3 +57,21 @@ def load_run(path: Path) -> tuple[PairScores | Searches, dict[str, Any]]:
         raise UsageError(
             f"{shown} is no saved run ({error})", hint="write it with: arcface evaluate --save"
         ) from error
+
+
+def _check(arrays: dict[str, NDArray[Any]], about: object) -> None:
+    """Raises ValueError unless the arrays hold what `save_run` puts into them."""
+    if not isinstance(about, dict):
+        raise ValueError("it doesn't say what it is of")
+    for name, array in arrays.items():
+        kind = "f" if name in _SCORES else "b" if name in _FLAGS else "i"
+        if array.dtype.kind != kind:
+            raise ValueError(f"{name} has elements of type {array.dtype}")
+    if len({array.shape for name, array in arrays.items() if name != "subjects"}) != 1:
+        raise ValueError("its arrays differ in length")
+    for name in _SCORES & arrays.keys():
+        found = arrays[name][~np.isnan(arrays[name])]
+        if not np.all(np.abs(found) <= 1.0):
+            raise ValueError(f"{name} holds what is no cosine similarity")
+    if "rank" in arrays and (arrays["rank"] < 0).any():
+        raise ValueError("a rank is negative")
