@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import shutil
 import sqlite3
@@ -246,6 +247,13 @@ def test_check_is_0_for_a_sound_gallery_and_1_with_findings(
     answer = arcface("gallery", "check")
     (finding,) = answer.records
     assert (answer.status, finding["code"], finding["template_id"]) == (1, "feature", 2)
+    (own_place / "gallery").chmod(0o755)
+    rows = csv.DictReader(arcface("gallery", "check", "-f", "csv").out.splitlines())
+    assert [(row["code"], row["template_id"]) for row in rows] == [
+        ("readable_by_others", ""),
+        ("feature", "2"),
+    ]
+    (own_place / "gallery").chmod(0o700)
     assert arcface("identify", people / "Bob" / "bob.jpg").status == 6
     assert arcface("gallery", "remove", "--template", "2").status == 0
     assert arcface("gallery", "check").status == 0
@@ -299,6 +307,7 @@ def test_rounded_vectors_name_the_same_people(arcface: Arcface, people: Path, ki
         (("remove", "--template", "9" * 30), 6, "no template 999"),
         (("export", "people"), 7, "doesn't exist yet"),
         (("export", "no/folder/x"), 7, "choose another place"),
+        (("export", "-"), 2, "name a file"),
         (("import", "gone"), 2, "no such file"),
         (("import", "people"), 2, "gallery export wrote"),
         (("import", "people/Bob/bob.jpg"), 6, "gallery export wrote"),

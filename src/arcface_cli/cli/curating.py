@@ -162,7 +162,9 @@ def prove_gone(gallery: Gallery, needles: Sequence[proof.Needle]) -> int:
 
 
 def export(params: dict[str, Any], target: Path) -> int:
-    """Write the gallery into one file."""
+    """Write the gallery into one file. Raises UsageError for -: it is read back from a file, never a pipe."""
+    if str(target) == "-":
+        raise UsageError("- is standard output, and an export is a file", hint="name a file: faces.arcface")
     settings = settings_from(params).values
     with Gallery.open(settings.gallery) as gallery:
         gallery.export(target)

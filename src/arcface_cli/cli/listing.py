@@ -70,7 +70,7 @@ def _written(rows: Sequence[Row], format_: Format) -> bytes:
 
 def _separated(rows: Sequence[Row], delimiter: str) -> bytes:
     text = io.StringIO()
-    columns = list(rows[0]) if rows else []
+    columns = list(dict.fromkeys(column for row in rows for column in row))
     writer = csv.DictWriter(text, columns, delimiter=delimiter, lineterminator="\n")
     writer.writeheader()
     writer.writerows({column: _field(row.get(column)) for column in columns} for row in rows)

@@ -108,6 +108,11 @@ def test_the_next_step_fits_the_reason(tmp_path: Path) -> None:
         pass
     assert raised.value.hint is not None
     assert "make its folder" in raised.value.hint
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError) as raised:
+        make_folder(tmp_path / "file")
+    assert raised.value.hint is not None
+    assert "a file lies where a folder is needed" in raised.value.hint
 
 
 @pytest.mark.parametrize("place", ["missing/out.csv", "file/out.csv"])
