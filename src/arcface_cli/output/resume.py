@@ -103,7 +103,8 @@ def _json_records(stream: BinaryIO, path: Path) -> Iterator[EarlierRecord]:
     end = 0
     for line in stream:
         if not line.endswith(b"\n"):
-            if not _begins(line, b'{"schema": '):
+            # A power cut may leave zero bytes where the last block was to be written.
+            if not _begins(line.rstrip(b"\0") if end else line, b'{"schema": '):
                 raise _foreign(path, f"offset {end}")
             return  # torn
         end += len(line)

@@ -89,6 +89,22 @@ def test_an_output_cut_at_any_byte_is_continued_to_the_same_bytes(
     assert cut.read_bytes() == content
 
 
+@pytest.mark.parametrize("behind", [0, 1, 40])
+def test_zero_bytes_that_a_power_cut_left_behind_the_last_record_are_cut_off(
+    tmp_path: Path, format_: ResumableFormat, behind: int
+) -> None:
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    write(whole, format_, RECORDS)
+    content = whole.read_bytes()
+    lines = content.splitlines(keepends=True)
+    cut.write_bytes(b"".join(lines[:-1]) + lines[-1][:behind] + bytes(4096))
+    left = photos()
+    tally = Tally()
+    with going_on(cut, format_).open(left, tally) as stream:
+        write_to(stream, format_, RECORDS[tally.earlier :])
+    assert cut.read_bytes() == content
+
+
 def test_earlier_outcomes_count_towards_the_summary_and_the_status(
     tmp_path: Path, format_: ResumableFormat
 ) -> None:
@@ -155,7 +171,9 @@ def test_another_commands_output_is_not_continued(tmp_path: Path, format_: Resum
     assert "not written by" in refusal(output, going_on(output, format_, command="align"), photos())
 
 
-@pytest.mark.parametrize("content", [b"hello", b"hello\n", b"[1, 2]\n", b'{"input": 3}\n', b"a,b\n1,2\n"])
+@pytest.mark.parametrize(
+    "content", [b"hello", b"hello\n", bytes(100), b"[1, 2]\n", b'{"input": 3}\n', b"a,b\n1,2\n"]
+)
 def test_a_file_that_no_arcface_wrote_is_refused(
     tmp_path: Path, format_: ResumableFormat, content: bytes
 ) -> None:
