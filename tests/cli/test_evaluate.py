@@ -89,7 +89,9 @@ def test_press_photographs_are_all_told_apart(arcface: Arcface, shared_data: Pat
     )
     assert (told["comparisons"]["genuine"], told["comparisons"]["impostor"]) == (38, 262)
     assert told["eer"]["rate"] == 0.0
-    assert told["at_threshold"]["fmr"]["high"] < 0.02  # 0 of 262 is not "never"
+    assert 0 < told["at_threshold"]["fmr"]["high"] < 0.02  # 0 of 262 is not "never"
+    assert told["eer"]["interval"] == [0.0, told["at_threshold"]["fnmr"]["high"]]  # nor is 0 of 38
+    assert told["table"][0]["fnmr"] == 0.0 and told["table"][0]["interval"][1] > 0.05
 
 
 def test_open_set_lists_with_strangers_groups_and_claims(arcface: Arcface, shared_data: Path) -> None:

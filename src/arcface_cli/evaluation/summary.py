@@ -78,7 +78,11 @@ def verification(
         "kind": "verification",
         "comparisons": _comparisons(scores),
         "accuracy": None if scores.fold is None else asdict(fold_accuracy(scores)),
-        "eer": {"rate": eer, "threshold": eer_threshold, "interval": ranges[0]},
+        "eer": {
+            "rate": eer,
+            "threshold": eer_threshold,
+            "interval": _spread(ranges[0], scores, eer_threshold, ("fmr", "fnmr")),
+        },
         "auc": rates.area_under_roc(curve),
         "at_threshold": None if threshold is None else at_threshold(scores, threshold),
         "table": [_row(scores, target, ranges[1 + i]) for i, target in enumerate(FMR_TARGETS)],
@@ -128,8 +132,21 @@ def _row(scores: PairScores, target: float, fnmr_range: tuple[float, float] | No
         "threshold": threshold,
         "measured_fmr": rates.fmr(impostor, threshold),
         "fnmr": missed_share,
-        "interval": fnmr_range,
+        "interval": _spread(fnmr_range, scores, threshold, ("fnmr",)),
     }
+
+
+def _spread(
+    resampled: tuple[float, float] | None, scores: PairScores, threshold: float, names: tuple[str, ...]
+) -> tuple[float, float] | None:
+    """The interval of resampled people; where all resamples agree, the exact ones of these rates together.
+
+    People who never err don't err when drawn again, and that shows nothing about others.
+    """
+    if resampled is None or resampled[0] < resampled[1]:
+        return resampled
+    found = [rate for rate in map(at_threshold(scores, threshold).get, names) if rate is not None]
+    return min(each["low"] for each in found), max(each["high"] for each in found)
 
 
 def unsupported(rate: str, target: float, what: str) -> Figures:
