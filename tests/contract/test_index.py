@@ -15,10 +15,16 @@ from numpy.typing import NDArray
 from arcface_cli.errors import DeviceUnavailable
 from arcface_cli.gallery.faiss_index import FaissIndex
 from arcface_cli.gallery.index import BlockIndex, ExactIndex, Index, build_index, gpu_number
+from arcface_cli.gallery.scan_index import ScanIndex
 from arcface_cli.gallery.vectors import StoredVectors, VectorType, stored_as
 
 MakeIndex = Callable[[NDArray[np.float32], NDArray[np.int64]], Index]
 GPUS = faiss.get_num_gpus() if hasattr(faiss, "StandardGpuResources") else 0
+
+
+def scanned(vectors: StoredVectors, ids: NDArray[np.int64]) -> Index:
+    """FAISS's scan where there is one to make: not of float32."""
+    return (BlockIndex if vectors.type is VectorType.FLOAT32 else ScanIndex)(vectors, ids)
 
 
 def on_gpu(vectors: StoredVectors, ids: NDArray[np.int64]) -> Index:
@@ -154,10 +160,40 @@ def test_every_index_gives_the_same_bits_whatever_the_vectors_are_kept_as(
     vectors = random_units(rng, 9_000, dimension)  # several blocks
     stored = stored_as(kind, vectors)
     probes = random_units(rng, 50, dimension)
-    exact = ExactIndex(stored, ids_for(vectors)).search(probes, 10)
-    engine = make_stored(stored, ids_for(vectors)).search(probes, 10)
-    assert np.array_equal(exact[0], engine[0])
-    assert np.array_equal(exact[1], engine[1])
+    exact = ExactIndex(stored, ids_for(vectors))
+    engine = make_stored(stored, ids_for(vectors))
+    for some in (probes, probes[:3]):
+        for expected, found in zip(exact.search(some, 10), engine.search(some, 10), strict=True):
+            assert np.array_equal(expected, found)
+
+
+def small_units(seed: int, kind: VectorType, dimension: int, count: int, spike: float) -> StoredVectors:
+    """Rounded vectors, many of them twice, some with one large component and so with a large scale."""
+    rng = np.random.default_rng(seed)
+    rows = rng.normal(size=(count, dimension))
+    rows[:: max(1, count // 5), 0] += spike
+    return stored_as(kind, unit(rows)[rng.integers(0, count, size=2 * count)])
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    kind=st.sampled_from([VectorType.FLOAT16, VectorType.INT8]),
+    dimension=st.sampled_from([1, 7, 16, 129, 512]),
+    count=st.integers(1, 1500),
+    spike=st.sampled_from([0.0, 50.0]),
+    sign=st.sampled_from([1, -1]),
+    k=st.integers(1, 20),
+)
+def test_a_scan_of_rounded_vectors_misses_nobody(
+    seed: int, kind: VectorType, dimension: int, count: int, spike: float, sign: int, k: int
+) -> None:
+    stored = small_units(seed, kind, dimension, count, spike)
+    ids = np.arange(len(stored), dtype=np.int64)
+    probes = unit(sign * stored.rows(slice(0, 2)))  # one that is there, or the most unlike of all
+    expected, found = (index(stored, ids).search(probes, k) for index in (ExactIndex, ScanIndex))
+    assert np.array_equal(expected[0], found[0])
+    assert np.array_equal(expected[1], found[1])
 
 
 @settings(max_examples=40, deadline=None)
@@ -195,6 +231,13 @@ def test_ids_out_of_order_are_refused(make_index: MakeIndex) -> None:
 def test_a_search_on_a_cpu_needs_no_faiss() -> None:
     vectors = random_units(np.random.default_rng(11), 3, 16)
     assert isinstance(build_index(StoredVectors(vectors), ids_for(vectors)), BlockIndex)
+
+
+@pytest.mark.parametrize("kind", VectorType)
+def test_large_rounded_galleries_are_scanned_by_faiss(kind: VectorType) -> None:
+    vectors = stored_as(kind, np.ones((200_000, 1), np.float32))
+    expected = BlockIndex if kind is VectorType.FLOAT32 else ScanIndex
+    assert type(build_index(vectors, np.arange(len(vectors)))) is expected
 
 
 def test_a_gpu_that_is_not_there_is_named() -> None:

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from arcface_cli.gallery.vectors import StoredVectors, VectorType
 
 FOLDER = "index"
-VERSION = 1
+VERSION = 2
 
 ROW = np.dtype([("id", "<i8"), ("subject", "<i8"), ("sum", "<u8"), ("scale", "<f4")])
 """What stands beside each vector: its template, its subject, the sum of its words, its scale (int8)."""

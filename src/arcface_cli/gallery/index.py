@@ -8,8 +8,7 @@ be among the k best, errors included; `ranked` settles the order.
 
 from __future__ import annotations
 
-import os
-from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
 from typing import Protocol
 
 import numpy as np
@@ -21,11 +20,16 @@ from arcface_cli.gallery.vectors import StoredVectors, VectorType
 SearchResult = tuple[NDArray[np.float32], NDArray[np.int64]]
 """similarities (M, k) float32 and template ids (M, k) int64; best first, ties by ascending id."""
 
+Pairs = tuple[NDArray[np.int64], NDArray[np.int64]]
+"""(P,) rows of probes and (P,) rows of vectors."""
+
 _SCORES_AT_ONCE = 4 * 1024 * 1024  # float32 scores of one block: 16 MiB
 _FEWEST_ROWS = 4096  # of a block: fewer would leave the matrix product without work
 _WIDENED_AT_ONCE = 4 * 1024 * 1024  # components turned into float32 at a time: 16 MiB
-_OWN_CACHE = 256 * 1024  # components of a block that one core widens and multiplies: 1 MiB
 _FEW_PROBES = 8
+_SCANNED_FROM = 200_000
+"""float16 or int8 vectors from which FAISS scans them for a few probes; for fewer its import takes longer."""
+
 _PROBES_AT_ONCE = 1024
 _PAIRS_AT_ONCE = 16 * 1024  # vector pairs multiplied in float64 at a time
 
@@ -99,65 +103,56 @@ class BlockIndex:
             )
         return similarities, ids
 
-    def _contenders(
-        self, probes: NDArray[np.float32], width: int
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Pairs (probe row, vector row) that may be among the `width` best once rounding is accounted for."""
-        everywhere = range(len(self))
-        if self._vectors.type is VectorType.FLOAT32 or len(probes) > _FEW_PROBES:
-            size = max(_FEWEST_ROWS, _SCORES_AT_ONCE // len(probes))
-            if self._vectors.type is not VectorType.FLOAT32:
-                size = min(size, _WIDENED_AT_ONCE // self._vectors.dimension + 1)
-            return self._race(probes, width, everywhere, size)
-        # Widening costs as much as multiplying here. Each thread does both on blocks that stay in its core's
-        # cache, and that are too small for the matrix library to start threads of its own over them.
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
-        part = max(1, -(-len(self) // cores))
-        parts = [everywhere[start : start + part] for start in range(0, len(self), part)]
-        size = _OWN_CACHE // self._vectors.dimension + 1
-        with ThreadPoolExecutor(len(parts), thread_name_prefix="search") as pool:
-            found = list(pool.map(lambda within: self._race(probes, width, within, size), parts))
-        rows, columns = (np.concatenate(each) for each in zip(*found, strict=True))
-        return rows, columns
-
-    def _race(
-        self, probes: NDArray[np.float32], width: int, within: range, size: int
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        race = _Race(len(probes), width, rounding_slack(probes.shape[1]))
+    def _contenders(self, probes: NDArray[np.float32], width: int) -> Pairs:
+        """Pairs that may be among the `width` best of their probe once rounding is accounted for."""
+        race = Race(len(probes), width, rounding_slack(probes.shape[1]))
         few = len(probes) <= _FEW_PROBES
-        for start, block in self._vectors.blocks(size, within):
+        for start, block in self._vectors.blocks(self._block_size(len(probes))):
             scores = np.stack([block @ probe for probe in probes]) if few else probes @ block.T
             if self._vectors.scales is not None:
                 scores *= self._vectors.scales[start : start + len(block)]
             race.enter(scores, start)
         return race.contenders()
 
+    def _block_size(self, probe_count: int) -> int:
+        size = max(_FEWEST_ROWS, _SCORES_AT_ONCE // probe_count)
+        if self._vectors.type is VectorType.FLOAT32:
+            return size
+        return min(size, _WIDENED_AT_ONCE // self._vectors.dimension + 1)
 
-class _Race:
-    """Who may still be among the `width` best of each of M probes, while scores come in block by block."""
+
+class Race:
+    """Who may still be among the `width` best of each of M probes, while scores come in.
+
+    bounds: (M,) float32, below which a score is out of it.
+    """
 
     def __init__(self, probe_count: int, width: int, slack: float) -> None:
+        self.bounds = np.full(probe_count, -np.inf, dtype=np.float32)
         self._width = width
         self._slack = np.float32(slack)
-        self._bounds = np.full(probe_count, -np.inf, dtype=np.float32)
         self._kept: list[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]] = []
         self._fresh = 0
 
     def enter(self, scores: NDArray[np.float32], start: int) -> None:
-        """Take the (M, B) scores of the vectors from place `start` on."""
+        """Take the (M, B) scores of all vectors from place `start` on."""
         count = scores.shape[1]
         if not self._kept and count > self._width:
             cut = count - self._width
-            self._bounds = np.partition(scores, cut, axis=1)[:, cut] - self._slack
-        hits = np.flatnonzero(scores >= self._bounds[:, np.newaxis])
+            self.bounds = np.partition(scores, cut, axis=1)[:, cut] - self._slack
+        hits = np.flatnonzero(scores >= self.bounds[:, np.newaxis])
         rows = hits // count
-        self._kept.append((rows, hits - rows * count + start, scores.ravel()[hits]))
-        self._fresh += len(hits)
-        if self._fresh > len(self._bounds) * self._width:
+        self.add(rows, hits - rows * count + start, scores.ravel()[hits])
+
+    def add(self, rows: NDArray[np.int64], columns: NDArray[np.int64], scores: NDArray[np.float32]) -> None:
+        """Take (P,) scores of pairs; pairs below the bound of their probe may be left out."""
+        self._kept.append((rows, columns, scores))
+        self._fresh += len(rows)
+        if self._fresh > len(self.bounds) * self._width:
             self._tighten()
 
-    def contenders(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Pairs (probe row, vector row) (P,), at least `width` a probe if there are so many vectors."""
+    def contenders(self) -> Pairs:
+        """At least `width` pairs a probe if so many came in."""
         self._tighten()
         rows, columns, _ = self._kept[0]
         return rows, columns
@@ -166,11 +161,11 @@ class _Race:
         rows, columns, scores = (np.concatenate(parts) for parts in zip(*self._kept, strict=True))
         order = np.lexsort((-scores, rows))
         rows, columns, scores = rows[order], columns[order], scores[order]
-        starts = np.searchsorted(rows, np.arange(len(self._bounds) + 1))
+        starts = np.searchsorted(rows, np.arange(len(self.bounds) + 1))
         enough = np.diff(starts) >= self._width
         last = starts[:-1][enough] + self._width - 1
-        self._bounds[enough] = scores[last] - self._slack
-        good = scores >= self._bounds[rows]
+        self.bounds[enough] = scores[last] - self._slack
+        good = scores >= self.bounds[rows]
         self._kept = [(rows[good], columns[good], scores[good])]
         self._fresh = 0
 
@@ -247,11 +242,16 @@ def build_index(vectors: StoredVectors, ids: NDArray[np.int64], device: str = "c
     Raises DeviceUnavailable when a GPU is asked for that FAISS can't use, RuntimeMissing without FAISS there.
     """
     gpus = [gpu_number(each) for each in device.split(",")]
-    if None in gpus:
-        return BlockIndex(vectors, ids)
-    from arcface_cli.gallery.faiss_index import FaissIndex  # 0.8 s that a search on a CPU needn't wait for
+    if None not in gpus:
+        from arcface_cli.gallery.faiss_index import FaissIndex  # a search of float32 on a CPU needs no FAISS
 
-    return FaissIndex(vectors, ids, device)
+        return FaissIndex(vectors, ids, device)
+    rounded = vectors.type is not VectorType.FLOAT32
+    if rounded and len(vectors) >= _SCANNED_FROM and find_spec("faiss") is not None:
+        from arcface_cli.gallery.scan_index import ScanIndex
+
+        return ScanIndex(vectors, ids)
+    return BlockIndex(vectors, ids)
 
 
 def gpu_number(device: str) -> int | None:

@@ -19,25 +19,34 @@ class VectorType(StrEnum):
 
     @property
     def dtype(self) -> np.dtype[np.generic]:
-        """Of the codes, little-endian."""
-        return np.dtype({"float32": "<f4", "float16": "<f2", "int8": "i1"}[self.value])
+        """Of the codes, little-endian; of int8 a byte, 128 more than the number."""
+        return _CODES[self]
+
+
+_CODES: dict[VectorType, np.dtype[np.generic]] = {
+    VectorType.FLOAT32: np.dtype("<f4"),
+    VectorType.FLOAT16: np.dtype("<f2"),
+    VectorType.INT8: np.dtype("u1"),
+}
+_ZERO = 128
+"""The code of 0 in int8 vectors. They are kept as bytes from 1 to 255, which FAISS can scan as they are."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StoredVectors:
     """(N, D) vectors in one of the types; `rows` gives them back as float32.
 
-    codes: (N, D).  scales: (N,) float32 for int8, where component j of row i is codes[i, j] * scales[i];
-    None otherwise.
+    codes: (N, D).  scales: (N,) float32 for int8, where component j of row i is
+    (codes[i, j] - 128) * scales[i]; None otherwise.
     """
 
     codes: NDArray[np.generic]
     scales: NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
-        if self.codes.ndim != 2 or self.codes.dtype not in {kind.dtype for kind in VectorType}:
+        if self.codes.ndim != 2 or self.codes.dtype not in _CODES.values():
             raise ValueError(
-                f"vectors are (N, D) float32, float16 or int8, not {self.codes.dtype} {self.codes.shape}"
+                f"vectors are (N, D) float32, float16 or uint8, not {self.codes.dtype} {self.codes.shape}"
             )
         if (self.type is VectorType.INT8) != (self.scales is not None):
             raise ValueError("int8 vectors need a scale a row, others have none")
@@ -48,7 +57,7 @@ class StoredVectors:
     @property
     def type(self) -> VectorType:
         """How they are stored."""
-        return VectorType(self.codes.dtype.name)
+        return next(kind for kind, dtype in _CODES.items() if dtype == self.codes.dtype)
 
     @property
     def dimension(self) -> int:
@@ -59,26 +68,25 @@ class StoredVectors:
         """The vectors at some places, (P, D) float32; a slice of float32 ones is a view."""
         chosen = self.codes[places]
         wide: NDArray[np.float32] = chosen.astype(np.float32, copy=False)
-        return wide if self.scales is None else wide * self.scales[places, np.newaxis]
+        return wide if self.scales is None else (wide - _ZERO) * self.scales[places, np.newaxis]
 
-    def blocks(self, size: int, within: range) -> Iterator[tuple[int, NDArray[np.float32]]]:
-        """(first place, (up to size, D) float32 codes) of one block after the other, each to be used at once.
+    def blocks(self, size: int) -> Iterator[tuple[int, NDArray[np.float32]]]:
+        """(first place, (up to size, D) float32) of one block after the other, each to be used at once.
 
-        They are not multiplied by their scales: a score is, which is less work. within: places, step 1.
+        They are not multiplied by their scales: a score is, which is less work.
         """
-        spare = np.empty((0, 0), np.float32)
-        if self.type is not VectorType.FLOAT32:
-            spare = np.empty((size, self.dimension), dtype=np.float32)
-        for start in range(within.start, within.stop, size):
-            codes = self.codes[start : min(start + size, within.stop)]
-            yield start, codes.astype(np.float32, copy=False) if spare.size == 0 else _widen(codes, spare)
+        spare = np.empty((0 if self.type is VectorType.FLOAT32 else size, self.dimension), dtype=np.float32)
+        for start in range(0, len(self), size):
+            codes = self.codes[start : start + size]
+            yield start, _widen(codes, spare[: len(codes)])
 
 
-def _widen(codes: NDArray[np.generic], spare: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Codes (B, D) as float32, in the first B rows of `spare`."""
-    out = spare[: len(codes)]
-    if codes.dtype != np.float16:
-        np.copyto(out, codes)
+def _widen(codes: NDArray[np.generic], out: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Codes as float32, but for a scale: themselves, or in `out`."""
+    if codes.dtype == np.float32:
+        return codes.view(np.float32)
+    if codes.dtype == np.uint8:
+        np.copyto(out, np.bitwise_xor(codes, np.uint8(_ZERO)).view(np.int8))  # a byte less 128, as an int8
         return out
     # NumPy turns float16 into float32 one by one. The bits do as well: moved to float32's places they are the
     # number times 2^-112, subnormal ones included, since the exponents' biases differ by 112.
@@ -100,5 +108,5 @@ def stored_as(kind: VectorType, features: NDArray[np.float32]) -> StoredVectors:
         case VectorType.INT8:
             largest = np.abs(features).max(axis=1, initial=0.0)
             scales = (np.where(largest > 0, largest, 1) / np.float32(127)).astype(np.float32)
-            codes = np.rint(features / scales[:, np.newaxis]).clip(-127, 127)
-            return StoredVectors(codes.astype(np.int8), scales)
+            codes = np.rint(features / scales[:, np.newaxis]).clip(-127, 127) + _ZERO
+            return StoredVectors(codes.astype(np.uint8), scales)
