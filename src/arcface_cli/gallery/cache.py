@@ -12,17 +12,19 @@ import json
 import mmap
 import os
 import secrets
-import threading
 import time
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from io import FileIO
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from arcface_cli.errors import InvalidSubjectName
+from arcface_cli.gallery.entries import subject_name
 from arcface_cli.gallery.vectors import StoredVectors, VectorType
 
 FOLDER = "index"
@@ -30,6 +32,9 @@ VERSION = 2
 
 ROW = np.dtype([("id", "<i8"), ("subject", "<i8"), ("sum", "<u8"), ("scale", "<f4")])
 """What stands beside each vector: its template, its subject, the sum of its words, its scale (int8)."""
+
+Subjects = tuple[NDArray[np.int64], tuple[str, ...]]
+"""Ids (S,) ascending, and names."""
 
 _CHECKED_AT_ONCE = 4 * 1024 * 1024  # bytes of vectors
 _TRIES = 3
@@ -43,7 +48,7 @@ class CacheError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """What a cache says of itself. rows_crc: CRC-32 of the `count` rows."""
+    """What a cache says of itself. rows_crc, names_crc: CRC-32 of the `count` rows, and of the names."""
 
     version: int
     gallery_id: str
@@ -55,6 +60,9 @@ class Head:
     vectors: str
     rows: str
     rows_crc: int
+    subject_count: int
+    names: str
+    names_crc: int
 
     def written(self) -> bytes:
         """One line of JSON and one with its CRC-32."""
@@ -75,11 +83,16 @@ class Head:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CachedVectors:
-    """A cache that was read and found sound. rows: (N,) `ROW`."""
+    """A cache that was read and found sound.
+
+    rows: (N,) `ROW`.  subject_rows: (N,) int64, the place of each template's subject in `subjects`.
+    """
 
     head: Head
     rows: NDArray[np.void]
     vectors: StoredVectors
+    subjects: Subjects
+    subject_rows: NDArray[np.int64]
 
 
 class VectorCache:
@@ -99,17 +112,14 @@ class VectorCache:
         """Whether there is one, sound or not."""
         return self._head_path.exists()
 
-    def load(
-        self, meanwhile: Callable[[], object] = lambda: None, known: CachedVectors | None = None
-    ) -> CachedVectors:
+    def load(self, known: CachedVectors | None = None) -> CachedVectors:
         """Map the vectors and check them against their checksums. Raises CacheError.
 
-        meanwhile: what this thread can do while others wait for the disk.  known: an earlier state of the
-        same file, whose vectors were checked.
+        known: an earlier state of the same file, whose vectors were checked.
         """
         for _ in range(_TRIES):
             try:
-                return self._load(self.head(), meanwhile, known)
+                return self._load(self.head(), known)
             except FileNotFoundError:
                 continue  # replaced between two looks: look again
             except OSError as error:
@@ -129,23 +139,43 @@ class VectorCache:
             raise CacheError("it is of another gallery, model or version")
         return head
 
-    def _load(
-        self, head: Head, meanwhile: Callable[[], object], known: CachedVectors | None
-    ) -> CachedVectors:
+    def _load(self, head: Head, known: CachedVectors | None) -> CachedVectors:
+        path, row_size = self._folder / head.vectors, self._dimension * self._kind.dtype.itemsize
+        sure = 0 if known is None or known.head.vectors != head.vectors else known.head.count
+        with path.open("rb") as file, ThreadPoolExecutor(2, thread_name_prefix="checksum") as pool:
+            if os.fstat(file.fileno()).st_size < head.count * row_size:
+                raise CacheError("vectors are missing")
+            # A file open for each half: the system reads ahead best where each is read from front to back.
+            halves = _halves(range(sure, head.count))
+            sums = pool.map(lambda half: _sums_read(path, row_size, half), halves)
+            rows = self._rows(head)  # this and the names while others wait for the disk
+            subjects = self._subjects(head)
+            subject_rows = _places(subjects[0], np.ascontiguousarray(rows["subject"]))
+            if not np.array_equal(rows["sum"][sure:], np.concatenate(list(sums))):
+                raise CacheError("a vector differs from its checksum")
+            codes = self._mapped(file.fileno(), head.count)
+        scales = np.ascontiguousarray(rows["scale"]) if self._kind is VectorType.INT8 else None
+        return CachedVectors(head, rows, StoredVectors(codes, scales), subjects, subject_rows)
+
+    def _rows(self, head: Head) -> NDArray[np.void]:
         data = (self._folder / head.rows).read_bytes()[: head.count * ROW.itemsize]
         if len(data) != head.count * ROW.itemsize or zlib.crc32(data) != head.rows_crc:
             raise CacheError("its rows are damaged")
         rows: NDArray[np.void] = np.frombuffer(data, dtype=ROW)
-        row_size = self._dimension * self._kind.dtype.itemsize
-        with (self._folder / head.vectors).open("rb") as file:
-            if os.fstat(file.fileno()).st_size < head.count * row_size:
-                raise CacheError("vectors are missing")
-            sure = 0 if known is None or known.head.vectors != head.vectors else known.head.count
-            sums = np.ascontiguousarray(rows["sum"])
-            if not _sums_hold(file.fileno(), row_size, sums, range(sure, len(sums)), meanwhile):
-                raise CacheError("a vector differs from its checksum")
-            codes = self._mapped(file.fileno(), head.count)
-        return CachedVectors(head, rows, self._vectors(codes, rows))
+        return rows
+
+    def _subjects(self, head: Head) -> Subjects:
+        data = (self._folder / head.names).read_bytes()
+        if zlib.crc32(data) != head.names_crc:
+            raise CacheError("its names are damaged")
+        try:
+            ids = np.frombuffer(data, dtype="<i8", count=head.subject_count)
+            names = tuple(data[ids.nbytes :].decode().split("\n")[:-1])
+            if len(names) == len(ids) and all(subject_name(name) == name for name in names):
+                return ids, names
+        except (ValueError, InvalidSubjectName) as error:
+            raise CacheError("its names are none of ours") from error
+        raise CacheError("its names are none of ours")
 
     def _mapped(self, descriptor: int, count: int) -> NDArray[np.generic]:
         dtype = self._kind.dtype
@@ -154,10 +184,6 @@ class VectorCache:
         size = count * self._dimension * dtype.itemsize
         mapped = mmap.mmap(descriptor, size, access=mmap.ACCESS_READ)
         return np.frombuffer(mapped, dtype=dtype).reshape(count, self._dimension)
-
-    def _vectors(self, codes: NDArray[np.generic], rows: NDArray[np.void]) -> StoredVectors:
-        scales = np.ascontiguousarray(rows["scale"]) if self._kind is VectorType.INT8 else None
-        return StoredVectors(codes, scales)
 
     # --- writing: always under `locked` ---------------------------------------------------------
 
@@ -175,6 +201,7 @@ class VectorCache:
     def make(
         self,
         blocks: Iterator[tuple[NDArray[np.int64], NDArray[np.int64], StoredVectors]],
+        subjects: Subjects,
         generation: int,
         token: str,
     ) -> None:
@@ -187,32 +214,38 @@ class VectorCache:
             for name in names:
                 (self._folder / name).unlink(missing_ok=True)
             raise
-        self._publish(self._head(count, generation, token, names, crc))
+        self._publish(self._head(count, generation, token, names, crc, subjects))
 
     def extend(
         self,
         head: Head,
         blocks: Iterator[tuple[NDArray[np.int64], NDArray[np.int64], StoredVectors]],
+        subjects: Subjects,
         generation: int,
         token: str,
     ) -> None:
         """Add vectors behind those that are there; what a killed process left behind them is written over."""
         names = (head.vectors, head.rows)
         count, crc = self._append(names, head.count, head.rows_crc, blocks)
-        self._publish(self._head(count, generation, token, names, crc))
+        self._publish(self._head(count, generation, token, names, crc, subjects))
 
     def relabel(
-        self, cached: CachedVectors, subjects: NDArray[np.int64], generation: int, token: str
+        self,
+        cached: CachedVectors,
+        owners: NDArray[np.int64],
+        subjects: Subjects,
+        generation: int,
+        token: str,
     ) -> None:
         """Give the templates other subjects, (N,); the vectors stay as they are."""
         rows = cached.rows.copy()
-        rows["subject"] = subjects
+        rows["subject"] = owners
         name = f"{self._kind}-{secrets.token_hex(4)}.rows"
         data = rows.tobytes()
         with _create(self._folder / name) as descriptor:
             _write_at(descriptor, data, 0)
         names = (cached.head.vectors, name)
-        self._publish(self._head(len(rows), generation, token, names, zlib.crc32(data)))
+        self._publish(self._head(len(rows), generation, token, names, zlib.crc32(data), subjects))
 
     def _append(
         self,
@@ -234,9 +267,17 @@ class VectorCache:
                 count += len(ids)
         return count, crc
 
-    def _head(self, count: int, generation: int, token: str, names: tuple[str, str], crc: int) -> Head:
+    def _head(
+        self, count: int, generation: int, token: str, names: tuple[str, str], crc: int, subjects: Subjects
+    ) -> Head:
+        """Of files that are written, but for the names' one, which this writes."""
+        name = f"{self._kind}-{secrets.token_hex(4)}.names"
+        ids, people = subjects
+        data = ids.astype("<i8").tobytes() + "".join(f"{each}\n" for each in people).encode()
+        with _create(self._folder / name) as descriptor:
+            _write_at(descriptor, data, 0)
         known = (VERSION, self._gallery_id, self._fingerprint, self._dimension)
-        return Head(*known, count, generation, token, *names, crc)
+        return Head(*known, count, generation, token, *names, crc, len(ids), name, zlib.crc32(data))
 
     def _publish(self, head: Head) -> None:
         """Replace the head in one step, then drop the files that no head names any more."""
@@ -246,7 +287,7 @@ class VectorCache:
             _write_at(descriptor, head.written(), 0)
         temporary.replace(self._head_path)
         for path in self._folder.glob(f"{self._kind}-*"):
-            if path.name not in (head.vectors, head.rows):
+            if path.name not in (head.vectors, head.rows, head.names):
                 path.unlink(missing_ok=True)
 
     @property
@@ -318,33 +359,40 @@ def _word_sums(rows: NDArray[np.generic]) -> NDArray[np.uint64]:
     return sums
 
 
-def _sums_hold(
-    descriptor: int, row_size: int, sums: NDArray[np.uint64], within: range, meanwhile: Callable[[], object]
-) -> bool:
-    """Whether the vectors at some places of a file have their sums; two threads share the work.
+def _sums_read(path: Path, row_size: int, places: range) -> NDArray[np.uint64]:
+    """The sums of the vectors at some places of a file. Raises CacheError where it ends early, OSError.
 
-    They read into a buffer each, which is faster from a cold disk than one page fault after the other.
+    They are read into a buffer, which is faster from a cold disk than one page fault after the other.
     """
     step = max(1, _CHECKED_AT_ONCE // row_size)
-    spares = threading.local()
-
-    def holds(start: int) -> bool:
-        if not hasattr(spares, "buffer"):
-            spares.buffer = np.empty((step, row_size), dtype=np.uint8)
-        rows = spares.buffer[: min(step, len(sums) - start)]
-        if _read_at(descriptor, memoryview(rows).cast("B"), start * row_size) < rows.size:
-            return False
-        return bool(np.array_equal(_word_sums(rows), sums[start : start + len(rows)]))
-
-    with ThreadPoolExecutor(2, thread_name_prefix="checksum") as pool:
-        found = pool.map(holds, within[::step])
-        meanwhile()
-        return all(found)
+    spare = np.empty((step, row_size), dtype=np.uint8)
+    sums = np.empty(len(places), dtype=np.uint64)
+    with path.open("rb", buffering=0) as file:
+        file.seek(places.start * row_size)
+        for start in range(0, len(places), step):
+            rows = spare[: min(step, len(places) - start)]
+            if _read_into(rows.data.cast("B"), file) < rows.size:
+                raise CacheError("vectors are missing")
+            sums[start : start + len(rows)] = _word_sums(rows)
+    return sums
 
 
-def _read_at(descriptor: int, into: memoryview, offset: int) -> int:
-    """Fill a buffer from a place in a file; how many bytes there were."""
+def _halves(places: range) -> tuple[range, range]:
+    middle = (places.start + places.stop) // 2
+    return range(places.start, middle), range(middle, places.stop)
+
+
+def _places(subject_ids: NDArray[np.int64], owners: NDArray[np.int64]) -> NDArray[np.int64]:
+    """(N,) where in the ascending ids each owner stands. Raises CacheError for one that doesn't."""
+    places = np.searchsorted(subject_ids, owners).astype(np.int64)
+    if len(owners) and not np.array_equal(subject_ids.take(places, mode="clip"), owners):
+        raise CacheError("a subject is missing")
+    return places
+
+
+def _read_into(view: memoryview, file: FileIO) -> int:
+    """Fill a buffer; how many bytes there were."""
     done = 0
-    while done < len(into) and (count := os.preadv(descriptor, [into[done:]], offset + done)):
+    while done < len(view) and (count := file.readinto(view[done:])):
         done += count
     return done

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import functools
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 
 from arcface_cli.faces import ModelFingerprint
 from arcface_cli.gallery import database, reading
-from arcface_cli.gallery.cache import CachedVectors, CacheError, VectorCache
+from arcface_cli.gallery.cache import CachedVectors, CacheError, Subjects, VectorCache
 from arcface_cli.gallery.entries import Snapshot
 from arcface_cli.gallery.schema import REWRITING_KINDS
 from arcface_cli.gallery.vectors import StoredVectors, VectorType, stored_as
@@ -44,22 +43,20 @@ class Moment:
 
 def take(moment: Moment, kind: VectorType, cached_from: int = CACHED_FROM) -> Snapshot:
     """Every template with its subject. Raises GalleryDamaged naming the broken row, CacheNewerError."""
-    subjects = functools.cache(lambda: reading.subject_table(moment.connection, moment.path))
-    cached = _cached(moment, kind, subjects) if _highest_id(moment) >= cached_from else None
-    if cached is None:
-        ids, owners, vectors = _from_database(moment, kind)
-    else:
-        ids, owners = np.ascontiguousarray(cached.rows["id"]), np.ascontiguousarray(cached.rows["subject"])
-        vectors = cached.vectors
-    subject_ids, names = subjects()
-    return Snapshot(
-        template_ids=ids,
-        vectors=vectors,
-        subject_rows=reading.subject_rows(owners, subject_ids, ids, moment.path),
-        subjects=names,
-        fingerprint=moment.fingerprint,
-        generation=reading.generation(moment.connection, moment.path),
-    )
+    cached = _cached(moment, kind) if _highest_id(moment) >= cached_from else None
+    generation = reading.generation(moment.connection, moment.path)
+    if cached is not None:
+        ids = np.ascontiguousarray(cached.rows["id"])
+        rows, names = cached.subject_rows, cached.subjects[1]
+        return Snapshot(ids, cached.vectors, rows, names, moment.fingerprint, generation)
+    ids, owners, vectors = _from_database(moment, kind)
+    subject_ids, names = _subjects(moment)
+    rows = reading.subject_rows(owners, subject_ids, ids, moment.path)
+    return Snapshot(ids, vectors, rows, names, moment.fingerprint, generation)
+
+
+def _subjects(moment: Moment) -> Subjects:
+    return reading.subject_table(moment.connection, moment.path)
 
 
 def _highest_id(moment: Moment) -> int:
@@ -89,10 +86,10 @@ def _from_database(
     return ids, owners, StoredVectors(codes, scales)
 
 
-def _cached(moment: Moment, kind: VectorType, meanwhile: Callable[[], object]) -> CachedVectors | None:
+def _cached(moment: Moment, kind: VectorType) -> CachedVectors | None:
     """A cache brought up to date; None where there can't be one: a read-only folder, a full disk."""
     cache = moment.cache(kind)
-    cached = _loaded(cache, meanwhile)
+    cached = _loaded(cache)
     if cached is not None and _is_current(moment, cached):
         return cached
     try:
@@ -102,14 +99,10 @@ def _cached(moment: Moment, kind: VectorType, meanwhile: Callable[[], object]) -
         return None
 
 
-def _loaded(
-    cache: VectorCache,
-    meanwhile: Callable[[], object] = lambda: None,
-    known: CachedVectors | None = None,
-) -> CachedVectors | None:
+def _loaded(cache: VectorCache, known: CachedVectors | None = None) -> CachedVectors | None:
     """The cache if it is sound; one that is not is made anew, so why it is not matters to `check` alone."""
     try:
-        return cache.load(meanwhile, known)
+        return cache.load(known)
     except CacheError:
         return None
 
@@ -123,15 +116,15 @@ def _renewed(
 ) -> CachedVectors:
     """The cache after appending, relabelling or making it anew, whichever is the least that will do."""
     generation, token = reading.last_change(moment.connection, moment.path)
-    cached = _loaded(cache, known=known)
+    cached = _loaded(cache, known)
     if cached is not None and _is_current(moment, cached):
         return cached  # another process was faster
     if cached is not None and cached.head.generation > generation:
         raise CacheNewerError
     if cached is None or not _extend(moment, kind, cache, cached):
-        cache.make(_encoded(moment, kind, 0), generation, token)
+        cache.make(_encoded(moment, kind, 0), _subjects(moment), generation, token)
     try:
-        return cache.load(known=cached)
+        return cache.load(cached)
     except CacheError as error:  # what was just written does not read back: the disk is to blame
         raise OSError(f"the cache can't be read back: {error}") from error
 
@@ -142,15 +135,16 @@ def _extend(moment: Moment, kind: VectorType, cache: VectorCache, cached: Cached
     if kinds is None or kinds.intersection(REWRITING_KINDS):
         return False
     generation, token = reading.last_change(moment.connection, moment.path)
+    subjects = _subjects(moment)
     last = int(cached.rows["id"][-1]) if len(cached.rows) else 0
     if "relabel" in kinds:
         ids, owners = reading.owners(moment.connection)
         old = ids <= last
         if not np.array_equal(ids[old], cached.rows["id"]):
             return False
-        cache.relabel(cached, owners[old], cached.head.generation, cached.head.token)
-        cached = cache.load(known=cached)
-    cache.extend(cached.head, _encoded(moment, kind, last), generation, token)
+        cache.relabel(cached, owners[old], subjects, cached.head.generation, cached.head.token)
+        cached = cache.load(cached)
+    cache.extend(cached.head, _encoded(moment, kind, last), subjects, generation, token)
     return True
 
 
@@ -179,7 +173,16 @@ def cache_problem(moment: Moment, kind: VectorType) -> str | None:
         return "it is of a state that this gallery never had"
     if kinds.intersection((*REWRITING_KINDS, "relabel")):
         return None  # it will be made anew before it is used
+    if "rename" not in kinds and not _same_people(_subjects(moment), cached.subjects):
+        return "a name is not the database's"
     return None if _same_as_database(moment, kind, cached) else "a vector is not the database's"
+
+
+def _same_people(all_now: Subjects, then: Subjects) -> bool:
+    """Whether all who were there then are there now: people come, and with a `remove` they go."""
+    (ids, names), (ids_then, names_then) = all_now, then
+    count = len(ids_then)
+    return np.array_equal(ids[:count], ids_then) and names[:count] == names_then
 
 
 def _same_as_database(moment: Moment, kind: VectorType, cached: CachedVectors) -> bool:

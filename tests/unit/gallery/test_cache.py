@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from arcface_cli.gallery.cache import FOLDER
+from arcface_cli.gallery.cache import FOLDER, CachedVectors, Subjects
 from arcface_cli.gallery.entries import Snapshot
 from arcface_cli.gallery.store import FILE_NAME, Gallery
-from arcface_cli.gallery.vectors import VectorType
+from arcface_cli.gallery.vectors import StoredVectors, VectorType
 from gallery_samples import FINGERPRINT, as_nobody, entry
 
 COUNT = 40
@@ -89,11 +89,15 @@ def test_a_merge_changes_the_rows_and_leaves_the_vectors(folder: Path, kind: Vec
     assert vectors_file(folder).stat().st_ino == inode
 
 
-def test_a_rename_needs_no_change(folder: Path, kind: VectorType) -> None:
+def test_a_rename_changes_the_names_and_leaves_the_rest(folder: Path, kind: VectorType) -> None:
     cached(folder, kind)
+    inode = vectors_file(folder).stat().st_ino
     with Gallery.open(folder, writable=True) as gallery:
         gallery.rename("s1", "ada")
+        assert list(gallery.findings()) == []
     assert_same(folder, kind)
+    assert vectors_file(folder).stat().st_ino == inode
+    assert not any(b"s1" in path.read_bytes() for path in (folder / FOLDER).glob("*.names"))
 
 
 def test_a_removal_deletes_the_cache_at_once(folder: Path, kind: VectorType) -> None:
@@ -151,7 +155,7 @@ DAMAGES: dict[str, Callable[[Path], None]] = {
 }
 
 
-@pytest.mark.parametrize("suffix", ["vectors", "rows", "head"])
+@pytest.mark.parametrize("suffix", ["vectors", "rows", "names", "head"])
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_cache_is_never_believed(folder: Path, kind: VectorType, suffix: str, damage: str) -> None:
     cached(folder, kind)
@@ -190,14 +194,34 @@ def test_where_the_folder_cannot_be_written_the_database_alone_answers(tmp_path:
         shutil.rmtree(folder)
 
 
+def make_wrongly(gallery: Gallery, change: Callable[[CachedVectors], tuple[StoredVectors, Subjects]]) -> None:
+    """Write a cache with right checksums of wrong content."""
+    cache = gallery._moment.cache(VectorType.FLOAT32)
+    sound = cache.load()
+    vectors, subjects = change(sound)
+    blocks = iter([(sound.rows["id"], sound.rows["subject"], vectors)])
+    with cache.locked():
+        cache.make(blocks, subjects, sound.head.generation, sound.head.token)
+
+
 def test_a_wrong_vector_with_a_right_checksum_is_found_by_check(folder: Path) -> None:
-    found = cached(folder, VectorType.FLOAT32)
+    cached(folder, VectorType.FLOAT32)
     with Gallery.open(folder, writable=True) as gallery:
-        moment = gallery._moment
-        cache = moment.cache(VectorType.FLOAT32)
-        head = cache.load().head
-        wrong = type(found.vectors)(np.ascontiguousarray(found.features[::-1]))
-        ids = found.template_ids
-        with cache.locked():
-            cache.make(iter([(ids, cache.load().rows["subject"], wrong)]), head.generation, head.token)
+        make_wrongly(gallery, lambda it: (StoredVectors(it.vectors.rows(slice(None, None, -1))), it.subjects))
         assert [finding.problem for finding in gallery.findings()] == ["a vector is not the database's"]
+
+
+def test_a_wrong_name_with_a_right_checksum_is_found_by_check(folder: Path) -> None:
+    cached(folder, VectorType.FLOAT32)
+    with Gallery.open(folder, writable=True) as gallery:
+        make_wrongly(gallery, lambda it: (it.vectors, (it.subjects[0], it.subjects[1][::-1])))
+        assert [finding.problem for finding in gallery.findings()] == ["a name is not the database's"]
+
+
+@pytest.mark.parametrize("name", ["a\x1b[2Jb", "", "two\nlines", "e\u0301", "x" * 256])
+def test_a_name_that_nobody_can_have_is_not_believed(folder: Path, name: str) -> None:
+    cached(folder, VectorType.FLOAT32)
+    with Gallery.open(folder, writable=True) as gallery:
+        make_wrongly(gallery, lambda it: (it.vectors, (it.subjects[0], (name, *it.subjects[1][1:]))))
+        assert [finding.problem for finding in gallery.findings()] == ["its names are none of ours"]
+    assert_same(folder, VectorType.FLOAT32)
