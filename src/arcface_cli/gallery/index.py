@@ -23,8 +23,8 @@ SearchResult = tuple[NDArray[np.float32], NDArray[np.int64]]
 Pairs = tuple[NDArray[np.int64], NDArray[np.int64]]
 """(P,) rows of probes and (P,) rows of vectors."""
 
-_SCORES_AT_ONCE = 4 * 1024 * 1024  # float32 scores of one block: 16 MiB
-_FEWEST_ROWS = 4096  # of a block: fewer would leave the matrix product without work
+_SCORES_AT_ONCE = 2 * 1024 * 1024  # float32 scores of one block: 8 MiB
+_FEWEST_ROWS = 2048  # of a block: fewer would leave the matrix product without work
 _WIDENED_AT_ONCE = 4 * 1024 * 1024  # components turned into float32 at a time: 16 MiB
 _FEW_PROBES = 8
 _SCANNED_FROM = 200_000
