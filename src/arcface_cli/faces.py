@@ -20,6 +20,9 @@ CROP_SIDE = 112
 
 UNIT_NORM_TOLERANCE = 1e-3
 
+Fed = NDArray[np.float32] | NDArray[np.uint8]
+"""What a network is fed: (N, 3, H, W) float32, scaled, or (N, H, W, 3) uint8 BGR, which it scales."""
+
 
 @dataclass(frozen=True, slots=True)
 class BoundingBox:

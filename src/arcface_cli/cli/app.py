@@ -93,7 +93,6 @@ def root(
 def main() -> None:
     """Run the command line of this process, and end it with the documented status."""
     open_closed_streams()
-    STOP.listen()
     # Most runs are short: looking for cycles while modules load, and taking the interpreter apart at the
     # end, would be a fifth of their time.
     gc.set_threshold(100_000)
@@ -171,7 +170,3 @@ def _say_bug(error: Exception, arguments: list[str]) -> int:
 
         traceback.print_exc()
     return BUG_STATUS
-
-
-if __name__ == "__main__":
-    main()

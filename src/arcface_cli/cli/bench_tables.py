@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import csv
 import io
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from arcface_cli.cli.console import data_stream, is_terminal, wants_color
+from arcface_cli.cli.listing import separated
 from arcface_cli.output.files import telling_output, whole_file
 from arcface_cli.settings import Format, Settings
 
@@ -43,23 +43,13 @@ def _write(stream: BinaryIO, text: bytes) -> None:
 
 
 def _text(answer: Mapping[str, Any], form: Format, *, color: bool = False) -> bytes:
-    match form:
-        case "table":
-            text = table(answer, color=color)
-        case "csv" | "tsv":
-            text = _separated(answer, "," if form == "csv" else "\t")
-        case _:
-            text = json.dumps(answer, ensure_ascii=False, indent=2 if form == "json" else None) + "\n"
+    if form in ("csv", "tsv"):
+        return separated(answer["stages"], "," if form == "csv" else "\t")
+    if form == "table":
+        text = table(answer, color=color)
+    else:
+        text = json.dumps(answer, ensure_ascii=False, indent=2 if form == "json" else None) + "\n"
     return text.encode("utf-8", "backslashreplace")
-
-
-def _separated(answer: Mapping[str, Any], delimiter: str) -> str:
-    text = io.StringIO()
-    columns = list(answer["stages"][0])
-    writer = csv.DictWriter(text, columns, delimiter=delimiter, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(answer["stages"])
-    return text.getvalue()
 
 
 def table(answer: Mapping[str, Any], *, color: bool) -> str:

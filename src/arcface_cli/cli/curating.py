@@ -48,7 +48,7 @@ def show(params: dict[str, Any], name: str, crops: Path | None) -> int:
             raise GalleryError(f"{settings.gallery}: keeps no crops", hint=MAKE_ONE_WITH_CROPS)
         templates, refusals = stored_about(gallery, known_name(name))
         files = {} if crops is None else save_crops(crops, templates, gallery.crop)
-        rows = [*(template_row(each, files.get(each.template_id)) for each in templates)]
+        rows = [template_row(each, files.get(each.template_id)) for each in templates]
         rows += map(refusal_row, refusals)
     shown = ["template", "source", "detection_score", "detector", "crop", "created"]
     show_rows(rows, settings, [*shown, "refused"] if refusals else shown)

@@ -61,14 +61,15 @@ def _written(rows: Sequence[Row], format_: Format) -> bytes:
         case "jsonl":
             return b"".join(to_json(dict(row)) + b"\n" for row in rows)
         case "csv" | "tsv":
-            return _separated(rows, "," if format_ == "csv" else "\t")
+            return separated(rows, "," if format_ == "csv" else "\t")
         case _:
             raise UsageError(
                 f"--format {format_}: a list can't be written so", hint="use table, json, jsonl, csv or tsv"
             )
 
 
-def _separated(rows: Sequence[Row], delimiter: str) -> bytes:
+def separated(rows: Sequence[Row], delimiter: str) -> bytes:
+    """CSV with a header; a column for everything that any row holds."""
     text = io.StringIO()
     columns = list(dict.fromkeys(column for row in rows for column in row))
     writer = csv.DictWriter(text, columns, delimiter=delimiter, lineterminator="\n")

@@ -46,7 +46,9 @@ def identify_photographs(params: dict[str, Any]) -> int:
     earlier = target.resume(photos, work.tally, made_with) if params["resume"] else None
     with open_sink(target, earlier) as sink:
         shop = build.workshop(
-            *("identify", settings, photos),
+            "identify",
+            settings,
+            photos,
             recognise=True,
             faces="all",
             verbosity=verbosity,

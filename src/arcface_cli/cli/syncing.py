@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from arcface_cli import __version__
 from arcface_cli.cli import build
 from arcface_cli.cli.batch import Batch, Target, open_sink
+from arcface_cli.cli.conditions import enrolling
 from arcface_cli.cli.console import say
 from arcface_cli.cli.enrolling import mention_disagreements, mention_flat_folder, noted
 from arcface_cli.cli.galleries import mention_network, mention_other_detector
@@ -27,9 +25,6 @@ from arcface_cli.settings import Settings
 from arcface_cli.workflows.agreement import Agreement
 from arcface_cli.workflows.sync import Keeping, carry_out
 from arcface_cli.workflows.sync_plan import Action, NobodyKnown, Plan, Step, compare
-
-if TYPE_CHECKING:
-    from arcface_cli.weights.store import ResolvedModel
 
 
 def sync_photographs(params: dict[str, Any]) -> int:
@@ -69,7 +64,7 @@ def folders_of(params: dict[str, Any]) -> list[Path]:
 def planned(settings: Settings, params: dict[str, Any], folders: Sequence[Path]) -> Plan:
     """What there is to do. Raises GalleryModelMismatch before any photograph is read."""
     model = build.store(settings).resolve(settings.model, settings.detector)
-    judges = None if params["retry_refused"] else decided_by(model, settings)
+    judges = None if params["retry_refused"] else enrolling(settings, model)
     photos = build.people(params)
     try:
         with Gallery.open(settings.gallery) as gallery:
@@ -78,19 +73,6 @@ def planned(settings: Settings, params: dict[str, Any], folders: Sequence[Path])
             return compare(photos, folders, gallery, judges)
     except GalleryMissing:
         return compare(photos, folders, NobodyKnown())
-
-
-def decided_by(model: ResolvedModel, settings: Settings) -> str:
-    """SHA-256 of all that decides whether a photograph can be enrolled; another one deserves another look."""
-    judges = {
-        "arcface": __version__,
-        "detector": [model.detector.entry.name, model.detector.sha256],
-        "recogniser": build.fingerprint_of(model, settings).canonical,
-        "precision": settings.precision,
-        "faces": "one" if settings.faces is None else settings.faces,
-        "gates": asdict(build.quality_gates(settings, enrolling=True)),
-    }
-    return hashlib.sha256(json.dumps(judges, sort_keys=True).encode()).hexdigest()
 
 
 def carried_out(plan: Plan, settings: Settings, params: dict[str, Any]) -> int:
@@ -119,7 +101,7 @@ def carried_out(plan: Plan, settings: Settings, params: dict[str, Any]) -> int:
                 plan,
                 results,
                 gallery,
-                Keeping(run.detector, gallery.keeps_crops, decided_by(model, settings)),
+                Keeping(run.detector, gallery.keeps_crops, enrolling(settings, model)),
                 prune=params["prune"],
             )
         ) as outcomes,

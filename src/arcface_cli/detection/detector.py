@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 from arcface_cli.detection import centerface, scrfd, yunet
 from arcface_cli.detection.candidates import FaceCandidates, concatenate
 from arcface_cli.detection.suppression import overlaps, suppress, without_parts
-from arcface_cli.faces import BoundingBox, DetectedFace, FivePoints
-from arcface_cli.imaging.blob import Fed, PixelScaling, to_input
+from arcface_cli.faces import BoundingBox, DetectedFace, Fed, FivePoints
+from arcface_cli.imaging.blob import PixelScaling, to_input
 from arcface_cli.imaging.geometry import letterbox
 
 STRIDE = 32

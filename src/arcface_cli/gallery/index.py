@@ -26,7 +26,7 @@ Pairs = tuple[NDArray[np.int64], NDArray[np.int64]]
 _SCORES_AT_ONCE = 2 * 1024 * 1024  # float32 scores of one block: 8 MiB
 _FEWEST_ROWS = 2048  # of a block: fewer would leave the matrix product without work
 _WIDENED_AT_ONCE = 4 * 1024 * 1024  # components turned into float32 at a time: 16 MiB
-_FEW_PROBES = 8
+FEW_PROBES = 8
 _SCANNED_FROM = 200_000
 """float16 or int8 vectors from which FAISS scans them for a few probes; for fewer its import takes longer."""
 
@@ -106,7 +106,7 @@ class BlockIndex:
     def _contenders(self, probes: NDArray[np.float32], width: int) -> Pairs:
         """Pairs that may be among the `width` best of their probe once rounding is accounted for."""
         race = Race(len(probes), width, rounding_slack(probes.shape[1]))
-        few = len(probes) <= _FEW_PROBES
+        few = len(probes) <= FEW_PROBES
         for start, block in self._vectors.blocks(self._block_size(len(probes))):
             scores = np.stack([block @ probe for probe in probes]) if few else probes @ block.T
             if self._vectors.scales is not None:

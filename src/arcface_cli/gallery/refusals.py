@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -130,15 +131,4 @@ def forget_photograph_of(connection: sqlite3.Connection, template_id: int) -> No
 def give_to(connection: sqlite3.Connection, path: Path, old: str, new: str) -> None:
     """Keep what was remembered about a person under another name."""
     for refusal in of_subject(connection, path, old):
-        note(
-            connection,
-            Refusal(
-                new,
-                refusal.source_path,
-                refusal.content_sha256,
-                refusal.reason,
-                refusal.decided_by,
-                refusal.created,
-            ),
-            refusal.created,
-        )
+        note(connection, replace(refusal, subject=new), refusal.created)

@@ -7,7 +7,6 @@ does so once for all of them, see `BlockIndex`.
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -16,11 +15,11 @@ import faiss as _faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from arcface_cli.gallery.index import BlockIndex, Pairs, Race, rounding_slack
+from arcface_cli.gallery.index import FEW_PROBES, BlockIndex, Pairs, Race, rounding_slack
 from arcface_cli.gallery.vectors import StoredVectors, VectorType
+from arcface_cli.settings import available_cores
 
 faiss: Any = _faiss  # its types know little of what is used here
-_FEW_PROBES = 8
 _FIRST_SCANNED = 1024  # vectors: their scores all come back, later only those that are good enough
 _SCANNED_AT_ONCE = 32 * 1024  # vectors
 
@@ -29,9 +28,9 @@ class ScanIndex(BlockIndex):
     """The same answers as `ExactIndex`, for float16 or int8 vectors."""
 
     def _contenders(self, probes: NDArray[np.float32], width: int) -> Pairs:
-        if len(probes) > _FEW_PROBES:
+        if len(probes) > FEW_PROBES:
             return super()._contenders(probes, width)
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+        cores = available_cores()
         share = -(-len(self) // cores)
         shares = [range(start, min(start + share, len(self))) for start in range(0, len(self), share)]
         with ThreadPoolExecutor(cores, thread_name_prefix="scan") as pool:
@@ -56,9 +55,7 @@ class _Scan:
         self._vectors = vectors
         self._probe = np.ascontiguousarray(probe)
         self._quantizer = _quantizer(vectors)
-        self._centre = faiss.IndexFlatIP(
-            vectors.dimension
-        )  # FAISS asks for one, and looks at it for residuals
+        self._centre = faiss.IndexFlatIP(vectors.dimension)  # asked for, and looked at for residuals alone
         self._scanner = self._quantizer.select_InvertedListScanner(
             faiss.METRIC_INNER_PRODUCT, self._centre, True, None, False
         )

@@ -14,17 +14,6 @@ PAGE_SIZE = 16384
 LANDMARKS_SIZE = 5 * 2 * 4
 """Bytes of five points, little-endian float32."""
 
-OBJECTS = frozenset(
-    {
-        *(("table", name) for name in ("meta", "changes", "subjects", "templates", "features", "crops")),
-        ("table", "refusals"),
-        ("index", "templates_by_subject"),
-        ("index", "templates_by_source"),
-        ("index", "refusals_by_content"),
-    }
-)
-"""All that the file defines. A trigger or a view in it is none of ours."""
-
 REQUIRED_META = (
     "recogniser_sha256",
     "preprocessing",
@@ -102,6 +91,16 @@ INDEXES = (
     "CREATE INDEX templates_by_source ON templates (source_path)",
     "CREATE INDEX refusals_by_content ON refusals (content_sha256)",
 )
+
+OBJECTS = frozenset(
+    {
+        *(("table", name) for name in TABLES),
+        ("index", "templates_by_subject"),
+        ("index", "templates_by_source"),
+        ("index", "refusals_by_content"),
+    }
+)
+"""All that the file defines. A trigger or a view in it is none of ours."""
 
 
 def statements() -> tuple[str, ...]:

@@ -9,8 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Fed = NDArray[np.float32] | NDArray[np.uint8]
-"""What a network is fed: (N, 3, H, W) float32, scaled, or (N, H, W, 3) uint8 BGR."""
+from arcface_cli.faces import Fed
 
 
 @dataclass(frozen=True, slots=True)

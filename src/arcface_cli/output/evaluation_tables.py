@@ -38,7 +38,8 @@ def interval(found: Figures | None) -> str:
     return f"{text}, {found['events']:,} of {found['total']:,}" if "events" in found else text
 
 
-def _range(pair: Sequence[float] | None) -> str:
+def ends(pair: Sequence[float] | None) -> str:
+    """An interval's ends, or nothing where there is none."""
     return "" if pair is None else between(pair[0], pair[1])
 
 
@@ -66,7 +67,7 @@ def _verification(figures: Figures) -> list[dict[str, str]]:
         _fact("comparisons", f"{counts['genuine']:,} genuine, {counts['impostor']:,} impostor"),
         _fact("people", f"{counts['people']:,}"),
         _fact("without a template", f"{failed:,}, counted as errors"),
-        _fact("EER", f"{percent(eer['rate'])} ({_range(eer['interval']) or 'no interval'})"),
+        _fact("EER", f"{percent(eer['rate'])} ({ends(eer['interval']) or 'no interval'})"),
     ]
     if figures["accuracy"] is not None:
         accuracy = figures["accuracy"]
@@ -105,7 +106,7 @@ def _trade_off_row(row: Figures, rate: str, miss: str, needed: str) -> dict[str,
     if not row["supported"]:
         return first | {"threshold": "", miss: "", "95 % interval": needed.format_map(row)}
     found = {"threshold": f"{row['threshold']:.4f}", miss: percent(row[miss.lower()])}
-    return first | found | {"95 % interval": _range(row["interval"])}
+    return first | found | {"95 % interval": ends(row["interval"])}
 
 
 def _size_row(figures: Figures) -> dict[str, str]:

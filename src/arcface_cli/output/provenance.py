@@ -16,12 +16,10 @@ from arcface_cli.output.records import face, threshold
 
 def template_row(template: StoredTemplate, crop_file: Path | None = None) -> dict[str, Any]:
     """Everything about one template but its feature. crop_file: where its crop was written, if it was."""
-    shown = printable(os.fsdecode(template.source_path))
-    row: dict[str, Any] = {"template": template.template_id, "subject": template.subject, "source": shown}
-    if shown.encode() != template.source_path:
-        row["source_b64"] = base64.b64encode(template.source_path).decode("ascii")
     return {
-        **row,
+        "template": template.template_id,
+        "subject": template.subject,
+        **_source(template.source_path),
         "sha256": template.content_sha256,
         "width": template.image_width,
         "height": template.image_height,
@@ -36,17 +34,24 @@ def template_row(template: StoredTemplate, crop_file: Path | None = None) -> dic
 
 def refusal_row(refusal: Refusal) -> dict[str, Any]:
     """A photograph that is remembered as unusable for a person, in the columns of its templates."""
-    shown = printable(os.fsdecode(refusal.source_path))
-    row: dict[str, Any] = {"template": None, "subject": refusal.subject, "source": shown}
-    if shown.encode() != refusal.source_path:
-        row["source_b64"] = base64.b64encode(refusal.source_path).decode("ascii")
     return {
-        **row,
+        "template": None,
+        "subject": refusal.subject,
+        **_source(refusal.source_path),
         "sha256": refusal.content_sha256,
         "created": refusal.created,
         "crop": False,
         "refused": refusal.reason,
     }
+
+
+def _source(path: bytes) -> dict[str, str]:
+    """Where a photograph lay: printable, and beside that the very bytes where these differ."""
+    shown = printable(os.fsdecode(path))
+    told = {"source": shown}
+    if shown.encode() != path:
+        told["source_b64"] = base64.b64encode(path).decode("ascii")
+    return told
 
 
 def stats_row(

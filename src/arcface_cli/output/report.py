@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from arcface_cli.errors import RuntimeMissing
-from arcface_cli.output.evaluation_tables import between, interval, percent, tables
+from arcface_cli.output.evaluation_tables import ends, interval, percent, tables
 from arcface_cli.output.files import whole_file
 
 Figures = Mapping[str, Any]
@@ -66,7 +66,7 @@ def _data_uri(png: bytes | None) -> str | None:
 def headlines(answer: Figures) -> list[tuple[str, str, str]]:
     """(name, value, interval and counts) of the figures at the top."""
     if answer["kind"] == "verification":
-        found = [("EER", percent(answer["eer"]["rate"]), _range(answer["eer"]["interval"]))]
+        found = [("EER", percent(answer["eer"]["rate"]), ends(answer["eer"]["interval"]))]
         names = ("fmr", "fnmr")
     else:
         found = [("rank 1", *_parts(answer["rank1"]))] if answer["rank1"] else []
@@ -84,10 +84,6 @@ def headlines(answer: Figures) -> list[tuple[str, str, str]]:
 def _parts(rate: Figures | None) -> tuple[str, str]:
     value, _, rest = interval(rate).partition(" (")
     return value, rest.replace(")", "", 1)
-
-
-def _range(pair: Sequence[float] | None) -> str:
-    return "" if pair is None else between(pair[0], pair[1])
 
 
 def plots(answer: Figures) -> list[tuple[str, str]]:

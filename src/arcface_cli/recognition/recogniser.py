@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arcface_cli.errors import ModelUnusable, UnusableFeature
-from arcface_cli.faces import AlignedFaces, ModelFingerprint, TemplateBatch
-from arcface_cli.imaging.blob import Fed, PixelScaling, to_input
+from arcface_cli.faces import AlignedFaces, Fed, ModelFingerprint, TemplateBatch
+from arcface_cli.imaging.blob import PixelScaling, to_input
 
 DEFAULT_BATCH = 32
 SMALLEST_NORM = 1e-6

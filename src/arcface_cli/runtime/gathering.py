@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arcface_cli.errors import ModelUnusable
-from arcface_cli.runtime.sessions import Fed
+from arcface_cli.faces import Fed
 
 LARGEST_BATCH = 32
 

@@ -160,10 +160,8 @@ def _not_one_picture(network: Network) -> ModelUnusable:
     )
 
 
-def _prepend(
-    graph: Any, steps: list[tuple[str, tuple[Any, ...], dict[str, Any]]], first: str, last: str
-) -> None:
-    """Put a chain of nodes (kind, constants, attributes) before all others, from `first` to `last`."""
+def _prepend(graph: Any, steps: list[_Step], first: str, last: str) -> None:
+    """Put a chain of nodes before all others, from `first` to `last`."""
     from onnx import helper, numpy_helper
 
     nodes, top = [], first

@@ -11,14 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arcface_cli.errors import DeviceUnavailable, ModelUnusable
+from arcface_cli.faces import Fed
 from arcface_cli.runtime.devices import CPU, Device, import_onnxruntime, preload_cuda_libraries
 
 CPU_PROVIDER = "CPUExecutionProvider"
 CUDA_PROVIDER = "CUDAExecutionProvider"
 _FATAL_ONLY, _EVERYTHING = 4, 1
-
-Fed = NDArray[np.float32] | NDArray[np.uint8]
-"""(N, 3, H, W) float32, scaled, or (N, H, W, 3) uint8 BGR."""
 
 
 @dataclass(frozen=True, slots=True)

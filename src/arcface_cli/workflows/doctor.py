@@ -19,7 +19,7 @@ from arcface_cli.imaging import inspection as imaging_room
 from arcface_cli.runtime import inspection as runtime_room
 from arcface_cli.runtime.sessions import CPU_PROVIDER
 from arcface_cli.weights import inspection as weights_room
-from arcface_cli.weights.store import WeightStore
+from arcface_cli.weights.store import InstalledRecogniser, WeightStore
 
 PYTHONS = ((3, 11), (3, 13))
 """Oldest and newest Python that is tested."""
@@ -64,8 +64,10 @@ def examine(
     yield from imaging_room.findings(asked)
     yield from gallery_room.search_findings(asked, gpus=gpus)
     yield from weights_room.findings(store, model, detector)
-    yield from _recogniser(store, model, detector, serving, asked)
-    yield from gallery(places.gallery, store, _sha256_in_force(store, model, detector))
+    in_force = _recogniser_in_force(store, model, detector)
+    if in_force is not None:
+        yield from _recogniser(in_force, serving, asked)
+    yield from gallery(places.gallery, store, None if in_force is None else in_force.sha256)
     for name in ("models", "cache", "gallery"):
         yield disk(f"disk of {name}", getattr(places, name))
 
@@ -89,14 +91,8 @@ def system() -> Finding:
     return fine("platform", named, system=platform.system(), machine=platform.machine(), libc=library)
 
 
-def _recogniser(
-    store: WeightStore, model: str | None, detector: str | None, serving: list[str], here: Surroundings
-) -> Iterator[Finding]:
-    """The recogniser in force on every provider that serves. Why one can't be found is told above."""
-    try:
-        found = store.resolve(model, detector).recogniser
-    except ArcfaceError:
-        return
+def _recogniser(found: InstalledRecogniser, serving: list[str], here: Surroundings) -> Iterator[Finding]:
+    """The recogniser in force on every provider that serves."""
     entry = found.entry
     request = {
         "path": str(found.path),
@@ -107,9 +103,12 @@ def _recogniser(
     yield from runtime_room.recogniser_findings(entry.name, request, serving, here)
 
 
-def _sha256_in_force(store: WeightStore, model: str | None, detector: str | None) -> str | None:
+def _recogniser_in_force(
+    store: WeightStore, model: str | None, detector: str | None
+) -> InstalledRecogniser | None:
+    """None where none can be found: the line of the model tells why."""
     try:
-        return store.resolve(model, detector).recogniser.sha256
+        return store.resolve(model, detector).recogniser
     except ArcfaceError:
         return None
 
