@@ -388,7 +388,7 @@ class Gallery:
         """
         self._check_dimensions(entries)
         created = _timestamp(datetime.now(UTC) if now is None else now)
-        with self._writing():
+        with self._unsaying() if replacing else self._writing():
             if replacing:
                 writing.remove_templates(self._connection, replacing)
             results = [
@@ -399,8 +399,6 @@ class Gallery:
                 self._note("remove", created)
             elif any(isinstance(result, Added) for result in results):
                 self._note("add", created)
-        if replacing:
-            self._forget_caches()
         return results
 
     def remove_templates(self, template_ids: Sequence[int], *, forgetting: Sequence[str] = ()) -> None:
@@ -410,13 +408,12 @@ class Gallery:
         """
         if not template_ids and not forgetting:
             return
-        with self._writing():
+        with self._unsaying():
             for name in forgetting:
                 refusals.forget_subject(self._connection, subject_name(name))
             writing.remove_templates(self._connection, template_ids)
             if template_ids:
                 self._note("remove")
-        self._forget_caches()
 
     def remember_refusals(self, noted: Sequence[Refusal], forgotten: Sequence[bytes] = ()) -> None:
         """Remember photographs as unusable, and forget what was remembered of some paths.
@@ -434,7 +431,7 @@ class Gallery:
     def rename(self, old: str, new: str) -> None:
         """Give a subject another name. Raises SubjectMissing, and SubjectExists for a name that is taken."""
         name = subject_name(new)
-        with self._writing():
+        with self._unsaying():
             known = self._subject_id(old)
             if reading.subject_id(self._connection, name) is not None:
                 raise SubjectExists(
@@ -447,7 +444,7 @@ class Gallery:
 
     def merge(self, sources: Sequence[str], into: str) -> int:
         """Give the templates of some subjects to another; how many there were. Raises SubjectMissing."""
-        with self._writing():
+        with self._unsaying():
             target = self._subject_id(into)
             owners = [self._subject_id(name) for name in sources]
             ids = [i for owner in owners if owner != target for i in self._ids_of(owner)]
@@ -462,7 +459,7 @@ class Gallery:
     def relabel(self, moves: Sequence[tuple[int, str]], paths: Sequence[tuple[int, bytes]] = ()) -> None:
         """Give templates to other subjects, made if need be, and note where photographs lie now."""
         created = _timestamp(datetime.now(UTC))
-        with self._writing():
+        with self._unsaying() if moves else self._writing():
             for template_id, path in paths:
                 writing.move(self._connection, template_id, path)
             for template_id, subject in moves:
@@ -482,7 +479,7 @@ class Gallery:
 
         seen: the generation that the features were made from. Raises GalleryLocked when it has passed.
         """
-        with self._writing():
+        with self._unsaying():
             if reading.generation(self._connection, self._path) != seen:
                 raise GalleryLocked(f"{self.directory}: was changed meanwhile", hint="run this again")
             ids = [row[0] for row in self._connection.execute("SELECT id FROM templates").fetchall()]
@@ -494,7 +491,6 @@ class Gallery:
             self._note("reembed")
         self._meta = reading.meta(self._connection, self._path)
         self.fingerprint = fingerprint
-        self._forget_caches()
 
     def compact(self) -> None:
         """Give back the space of what was removed; delete what can be made again: caches, broken refusals."""
@@ -524,6 +520,18 @@ class Gallery:
             yield
         database.restart_long_log(self._connection, self._path)
 
+    @contextlib.contextmanager
+    def _unsaying(self) -> Iterator[None]:
+        """One transaction after which a vector or a name that caches hold is true no more: they go with it.
+
+        Before the commit, so that no crash leaves them behind; and after it, as a search may have made one
+        anew from the state that was still in force.
+        """
+        with self._writing():
+            yield
+            self._forget_caches()
+        self._forget_caches()
+
     def _note(self, kind: str, created: str | None = None) -> None:
         database.note_change(
             self._connection, kind, _timestamp(datetime.now(UTC)) if created is None else created
@@ -535,7 +543,7 @@ class Gallery:
         except OSError as error:
             raise OutputError(
                 f"{self.directory / cache.FOLDER}: can't be deleted: {error.strerror}",
-                hint="delete this folder: it may hold vectors of people who were removed",
+                hint="delete this folder, then run this again: it may hold what is to go",
             ) from error
 
     def _subject_id(self, name: str) -> int:

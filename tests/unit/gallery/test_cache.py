@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import random
 import shutil
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -79,40 +81,99 @@ def test_new_templates_are_appended_and_the_rest_is_not_written_again(folder: Pa
     assert (after.st_ino, after.st_size) == (inode, size // COUNT * (COUNT + 5))
 
 
-def test_a_merge_changes_the_rows_and_leaves_the_vectors(folder: Path, kind: VectorType) -> None:
-    cached(folder, kind)
-    inode = vectors_file(folder).stat().st_ino
-    with Gallery.open(folder, writable=True) as gallery:
-        gallery.merge(["s1", "s2"], "s3")
-        gallery.add([entry("new", "q")])
-    assert_same(folder, kind)
-    assert vectors_file(folder).stat().st_ino == inode
+def rename(gallery: Gallery) -> None:
+    gallery.rename("s1", "ada")
 
 
-def test_a_rename_changes_the_names_and_leaves_the_rest(folder: Path, kind: VectorType) -> None:
+def merge(gallery: Gallery) -> None:
+    gallery.merge(["s1"], "s3")
+
+
+def move(gallery: Gallery) -> None:
+    gallery.relabel([(2, "s3")])
+
+
+def remove(gallery: Gallery) -> None:
+    gallery.remove_templates([3, 4])
+
+
+def replace(gallery: Gallery) -> None:
+    gallery.add([entry("s0", "another")], replacing=[1])
+
+
+UNSAYING = (rename, merge, move, remove, replace)
+"""What makes a name or a vector of a cache untrue."""
+
+
+def left_in(folder: Path) -> list[str]:
+    return [path.name for path in (folder / FOLDER).iterdir()]
+
+
+@pytest.mark.parametrize("change", UNSAYING)
+def test_what_is_true_no_more_leaves_the_cache_at_once(
+    folder: Path, kind: VectorType, change: Callable[[Gallery], None]
+) -> None:
     cached(folder, kind)
-    inode = vectors_file(folder).stat().st_ino
     with Gallery.open(folder, writable=True) as gallery:
-        gallery.rename("s1", "ada")
+        change(gallery)
+        assert left_in(folder) == ["lock"]
         assert list(gallery.findings()) == []
     assert_same(folder, kind)
+
+
+class AtCommit(sqlite3.Connection):
+    """Something happens right before a transaction is committed."""
+
+    happens: Callable[[], object]
+
+    def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
+        if sql == "COMMIT":
+            self.happens()
+        return super().execute(sql, parameters)
+
+
+def opened_so_that(folder: Path, happens: Callable[[], object]) -> Gallery:
+    connection = sqlite3.connect(folder / FILE_NAME, factory=AtCommit, isolation_level=None)
+    connection.happens = happens
+    return Gallery(folder, connection)
+
+
+class PowerCutError(Exception):
+    pass
+
+
+@pytest.mark.parametrize("change", UNSAYING)
+def test_no_crash_leaves_in_the_cache_what_is_true_no_more(
+    folder: Path, change: Callable[[Gallery], None]
+) -> None:
+    cached(folder, VectorType.FLOAT32)
+
+    def cut() -> None:
+        assert left_in(folder) == ["lock"]
+        raise PowerCutError
+
+    with opened_so_that(folder, cut) as gallery, pytest.raises(PowerCutError):
+        change(gallery)
+    assert_same(folder, VectorType.FLOAT32)
+
+
+@pytest.mark.parametrize("change", UNSAYING)
+def test_a_cache_that_a_search_makes_meanwhile_goes_too(
+    folder: Path, change: Callable[[Gallery], None]
+) -> None:
+    with opened_so_that(folder, lambda: cached(folder, VectorType.INT8)) as gallery:
+        change(gallery)
+    assert left_in(folder) == ["lock"]
+    assert_same(folder, VectorType.INT8)
+
+
+def test_a_photograph_that_lies_elsewhere_now_leaves_the_cache_alone(folder: Path) -> None:
+    cached(folder, VectorType.FLOAT32)
+    inode = vectors_file(folder).stat().st_ino
+    with Gallery.open(folder, writable=True) as gallery:
+        gallery.relabel([], [(1, b"elsewhere.jpg")])
+    assert_same(folder, VectorType.FLOAT32)
     assert vectors_file(folder).stat().st_ino == inode
-    assert not any(b"s1" in path.read_bytes() for path in (folder / FOLDER).glob("*.names"))
-
-
-def test_a_removal_deletes_the_cache_at_once(folder: Path, kind: VectorType) -> None:
-    cached(folder, kind)
-    with Gallery.open(folder, writable=True) as gallery:
-        gallery.remove_templates([3, 4])
-    assert [path.name for path in (folder / FOLDER).iterdir()] == ["lock"]
-    assert_same(folder, kind)
-
-
-def test_a_replaced_photograph_is_not_found_in_the_cache(folder: Path, kind: VectorType) -> None:
-    cached(folder, kind)
-    with Gallery.open(folder, writable=True) as gallery:
-        gallery.add([entry("s0", "another")], replacing=[1])
-    assert_same(folder, kind)
 
 
 def test_a_restored_backup_with_the_same_generation_is_not_taken_for_the_other(tmp_path: Path) -> None:
