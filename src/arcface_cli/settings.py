@@ -16,7 +16,7 @@ from typing import Any, Literal, get_args
 
 import platformdirs
 
-from arcface_cli.errors import UsageError
+from arcface_cli.errors import MissingFile, UsageError
 
 APP = "arcface"
 PREFIX = "ARCFACE_"
@@ -140,11 +140,12 @@ class LoadedSettings:
 def load_settings(options: Mapping[str, Any], environment: Mapping[str, str] | None = None) -> LoadedSettings:
     """Merge what was given. options: by field name; None means not given.
 
-    Raises UsageError naming the option, variable or file whose value can't be used.
+    Raises UsageError naming the option, variable or file whose value can't be used, and MissingFile when
+    $ARCFACE_CONFIG names no file. Without that variable there need be none.
     """
     variables = os.environ if environment is None else environment
     layers: dict[Origin, Mapping[str, Any]] = {
-        "config": _from_file(config_path(variables)),
+        "config": _from_file(config_path(variables), named=bool(variables.get(CONFIG_VARIABLE))),
         "environment": _from_environment(variables),
         "option": {name: value for name, value in options.items() if value is not None},
     }
@@ -194,11 +195,15 @@ def _from_environment(variables: Mapping[str, str]) -> dict[str, str]:
     return {field: variables[name] for field, name in names.items() if variables.get(name)}
 
 
-def _from_file(path: Path) -> dict[str, Any]:
+def _from_file(path: Path, *, named: bool) -> dict[str, Any]:
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
+    except FileNotFoundError as error:
+        if not named:
+            return {}
+        raise MissingFile(
+            f"{CONFIG_VARIABLE}: {path} does not exist", hint=f"make that file, or unset {CONFIG_VARIABLE}"
+        ) from error
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UsageError(
             f"{path}: the config file can't be read ({error})", hint="mend or remove it"

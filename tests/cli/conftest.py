@@ -20,7 +20,7 @@ def own_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in [name for name in os.environ if name.startswith("ARCFACE_")]:
         monkeypatch.delenv(name)
     monkeypatch.delenv("NO_COLOR", raising=False)
-    monkeypatch.setenv("ARCFACE_CONFIG", str(tmp_path / "config.toml"))
+    monkeypatch.setenv("ARCFACE_CONFIG", os.devnull)
     monkeypatch.setenv("ARCFACE_GALLERY", str(tmp_path / "gallery"))
     monkeypatch.setenv("ARCFACE_MODELS_DIR", str(tmp_path / "no-models"))
     monkeypatch.chdir(tmp_path)
@@ -46,7 +46,7 @@ def installed_models(shared_models: Path, tmp_path_factory: pytest.TempPathFacto
     folder = tmp_path_factory.mktemp("models")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ARCFACE_MODELS_DIR", str(folder))
-        patch.setenv("ARCFACE_CONFIG", str(folder / "none.toml"))
+        patch.setenv("ARCFACE_CONFIG", os.devnull)
         for name in WEIGHTS:
             assert run(["models", "import", str(shared_models / name), "-q"]) == 0
     return folder

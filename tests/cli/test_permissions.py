@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -55,7 +56,7 @@ def arcface(place: Path, *words: object) -> subprocess.CompletedProcess[str]:
         env=environment(
             ARCFACE_MODELS_DIR=str(place / "models"),
             ARCFACE_GALLERY=str(place / "none"),
-            ARCFACE_CONFIG=str(place / "none.toml"),
+            ARCFACE_CONFIG=os.devnull,
             XDG_CACHE_HOME=str(place / "warm" / "cache"),
             WARM=str(place / "warm"),
         ),

@@ -133,8 +133,11 @@ def test_wrong_usage_is_2_with_one_line_that_says_where_help_is(
     assert (answer.status, answer.out, len(answer.said)) == (2, "", 1)
 
 
-def test_a_broken_config_file_is_2_by_name(arcface: Arcface, own_place: Path) -> None:
+def test_a_broken_config_file_is_2_by_name(
+    arcface: Arcface, own_place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (own_place / "config.toml").write_text("threshold = ")
+    monkeypatch.setenv("ARCFACE_CONFIG", "config.toml")
     answer = arcface("models", "list")
     assert (answer.status, answer.out, len(answer.said)) == (2, "", 1)
     assert "config.toml" in answer.err

@@ -6,6 +6,7 @@ import io
 import itertools
 import json
 import math
+import os
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
@@ -81,7 +82,7 @@ def data(shared_data: Path, shared_models: Path, tmp_path_factory: pytest.TempPa
 def evaluated(place: Path, *words: object) -> dict[str, Any]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ARCFACE_MODELS_DIR", str(place / "models"))
-        patch.setenv("ARCFACE_CONFIG", str(place / "none.toml"))
+        patch.setenv("ARCFACE_CONFIG", os.devnull)
         patch.setenv("XDG_CACHE_HOME", str(place / "cache"))
         answer = io.TextIOWrapper(io.BytesIO(), "utf-8")
         with redirect_stdout(answer):

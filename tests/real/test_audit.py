@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -57,7 +58,7 @@ def people(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def gallery(people: Path, shared_models: Path) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ARCFACE_MODELS_DIR", str(people.parent / "models"))
-        patch.setenv("ARCFACE_CONFIG", str(people.parent / "none.toml"))
+        patch.setenv("ARCFACE_CONFIG", os.devnull)
         patch.setenv("ARCFACE_GALLERY", str(people.parent / "gallery"))
         for name in ("face_detection_yunet_2023mar.onnx", "mobilefacenet_512.onnx"):
             assert run(["models", "import", str(shared_models / name), "-q"]) == 0

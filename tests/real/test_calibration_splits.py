@@ -46,7 +46,7 @@ def everybody(shared_data: Path, shared_models: Path, tmp_path_factory: pytest.T
         for name in [name for name in os.environ if name.startswith("ARCFACE_")]:
             patch.delenv(name)
         patch.setenv("ARCFACE_MODELS_DIR", str(place))
-        patch.setenv("ARCFACE_CONFIG", str(place / "none.toml"))
+        patch.setenv("ARCFACE_CONFIG", os.devnull)
         for name in ("face_detection_yunet_2023mar.onnx", "mobilefacenet_512.onnx"):
             assert run(["models", "import", str(shared_models / name), "-q"]) == 0
         loaded = build.settings_from({"quiet": True})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import fields
 from itertools import product
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from arcface_cli.errors import UsageError
+from arcface_cli.errors import MissingFile, UsageError
 from arcface_cli.settings import (
     KNOWN,
     LoadedSettings,
@@ -141,9 +142,29 @@ def test_a_folder_instead_of_a_file_is_told_too(tmp_path: Path) -> None:
         load_settings({}, {"ARCFACE_CONFIG": str(tmp_path)})
 
 
-def test_no_config_file_is_the_usual_case(tmp_path: Path) -> None:
-    loaded = load_settings({}, {"ARCFACE_CONFIG": str(tmp_path / "none.toml")})
+def test_no_config_file_is_the_usual_case(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    loaded = load_settings({}, {})
     assert set(loaded.origins.values()) == {"built-in"}
+
+
+def test_a_config_file_that_was_named_must_be_there(tmp_path: Path) -> None:
+    """A slip in its name would otherwise leave every setting as it is built in, the threshold too."""
+    path = tmp_path / "confg.toml"
+    with pytest.raises(MissingFile) as raised:
+        load_settings({}, {"ARCFACE_CONFIG": str(path)})
+    assert raised.value.exit_status == 2
+    assert raised.value.message == f"ARCFACE_CONFIG: {path} does not exist"
+    assert raised.value.hint == "make that file, or unset ARCFACE_CONFIG"
+
+
+def test_an_empty_name_of_a_config_file_says_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    assert set(load_settings({}, {"ARCFACE_CONFIG": ""}).origins.values()) == {"built-in"}
+
+
+def test_the_null_device_is_a_config_file_that_says_nothing() -> None:
+    assert set(load_settings({}, {"ARCFACE_CONFIG": os.devnull}).origins.values()) == {"built-in"}
 
 
 def test_the_config_file_is_where_the_variable_says() -> None:
