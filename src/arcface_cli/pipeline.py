@@ -48,7 +48,8 @@ WINDOW = 4
 class Stages:
     """The parts that a photograph goes through. recogniser None: stop at the crops.
 
-    gates: what a face must keep to be used.  pooled: embed the crops of many photographs together.
+    gates: what a face must keep to be used.  pooled: batches under way at a time when the crops of many
+    photographs are embedded together; 0: each photograph's by themselves.
     keep_content: keep the file's bytes with its faces.  room: for pixels, shared by all photographs.
     """
 
@@ -58,7 +59,7 @@ class Stages:
     gates: QualityGates = field(default_factory=QualityGates)
     max_bytes: int = MAX_BYTES
     max_pixels: int = MAX_PIXELS
-    pooled: bool = False
+    pooled: int = 0
     keep_content: bool = False
     room: Room = field(default_factory=Room)
 
@@ -75,7 +76,7 @@ def process(photos: Iterable[Photo], stages: Stages, workers: int) -> Iterator[P
     if stages.recogniser is None or not stages.pooled:
         return _in_order(photos, stages, workers)
     cut = _in_order(photos, replace(stages, recogniser=None), workers)
-    return _embedded_together(cut, stages.recogniser)
+    return _embedded_together(cut, stages.recogniser, stages.pooled)
 
 
 def _in_order(photos: Iterable[Photo], stages: Stages, workers: int) -> Iterator[PhotoOutcome]:
@@ -93,17 +94,34 @@ def _in_order(photos: Iterable[Photo], stages: Stages, workers: int) -> Iterator
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _embedded_together(results: Iterable[PhotoOutcome], recogniser: Recogniser) -> Iterator[PhotoOutcome]:
-    """Hold photographs back until their crops fill a batch, then embed them in one go."""
+def _embedded_together(
+    results: Iterable[PhotoOutcome], recogniser: Recogniser, at_once: int
+) -> Iterator[PhotoOutcome]:
+    """Embed batches of crops from many photographs, so many at once and one ready to follow."""
+    pool = ThreadPoolExecutor(at_once, thread_name_prefix="batch")
+    under_way: deque[Future[list[PhotoOutcome]]] = deque()
+    try:
+        for batch in _batches(results, recogniser.batch):
+            under_way.append(pool.submit(_embed_all, batch, recogniser))
+            while under_way and (len(under_way) > at_once or under_way[0].done()):
+                yield from under_way.popleft().result()
+        while under_way:
+            yield from under_way.popleft().result()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _batches(results: Iterable[PhotoOutcome], size: int) -> Iterator[list[PhotoOutcome]]:
+    """Hold photographs back until their crops fill a batch."""
     waiting: list[PhotoOutcome] = []
     crops = 0
     for photo, outcome in results:
         waiting.append((photo, outcome))
         crops += len(outcome.value.faces) if isinstance(outcome, Done) else 0
-        if crops >= recogniser.batch:
-            yield from _embed_all(waiting, recogniser)
+        if crops >= size:
+            yield waiting
             waiting, crops = [], 0
-    yield from _embed_all(waiting, recogniser)
+    yield waiting
 
 
 def _embed_all(batch: list[PhotoOutcome], recogniser: Recogniser) -> list[PhotoOutcome]:

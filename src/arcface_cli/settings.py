@@ -70,6 +70,7 @@ class Settings:
     detector: str | None = None
     device: str = "auto"
     precision: PrecisionName = "fp32"
+    tensorrt: bool = False
     threshold: float | None = None
     max_distance: float | None = None
     metric: MetricName | None = None
@@ -99,8 +100,9 @@ KNOWN: Mapping[str, Setting] = {
     "models_dir": Setting(Path, "folder of the weights"),
     "model": Setting(str, "pack or recogniser"),
     "detector": Setting(str, "detector; the pack's own if unset"),
-    "device": Setting(str, "auto, cpu, cuda or cuda:N"),
+    "device": Setting(str, "auto, cpu, cuda, cuda:N, or cuda:0,1 for several cards"),
     "precision": Setting(str, "of the recogniser's arithmetic", choices=get_args(PrecisionName)),
+    "tensorrt": Setting(bool, "run the recogniser through TensorRT"),
     "threshold": Setting(float, "similarity from which two faces match"),
     "max_distance": Setting(float, "distance up to which two faces match"),
     "metric": Setting(str, "what a threshold or distance is given in", choices=get_args(MetricName)),

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from arcface_cli.errors import DeviceUnavailable
+from arcface_cli.errors import DeviceUnavailable, UsageError
 from arcface_cli.gallery.faiss_index import FaissIndex
-from arcface_cli.gallery.index import BlockIndex, ExactIndex, Index, build_index, gpu_number
+from arcface_cli.gallery.index import BlockIndex, ExactIndex, Index, build_index, gpu_numbers
 from arcface_cli.gallery.scan_index import ScanIndex
 from arcface_cli.gallery.vectors import StoredVectors, VectorType, stored_as
 
@@ -36,7 +36,7 @@ def on_gpu(vectors: StoredVectors, ids: NDArray[np.int64]) -> Index:
 def on_all_gpus(vectors: StoredVectors, ids: NDArray[np.int64]) -> Index:
     if GPUS < 2:
         pytest.skip("faiss sees fewer than two GPUs")
-    return FaissIndex(vectors, ids, ",".join(f"cuda:{number}" for number in range(GPUS)))
+    return FaissIndex(vectors, ids, f"cuda:{','.join(map(str, range(GPUS)))}")
 
 
 ON_GPUS = [pytest.param(make, marks=pytest.mark.gpu) for make in (on_gpu, on_all_gpus)]
@@ -242,15 +242,18 @@ def test_large_rounded_galleries_are_scanned_by_faiss(kind: VectorType) -> None:
 
 def test_a_gpu_that_is_not_there_is_named() -> None:
     vectors = random_units(np.random.default_rng(12), 3, 16)
-    with pytest.raises(DeviceUnavailable, match="cuda:9999: faiss"):
-        build_index(StoredVectors(vectors), ids_for(vectors), "cuda:9999")
+    with pytest.raises(DeviceUnavailable, match="cuda:999: faiss"):
+        build_index(StoredVectors(vectors), ids_for(vectors), "cuda:999")
 
 
-@pytest.mark.parametrize("device", ["tpu", "cuda:", "cuda:x", "cuda:-1", ""])
-def test_a_word_that_is_no_device_is_refused(device: str) -> None:
-    with pytest.raises(DeviceUnavailable, match="is no device"):
-        gpu_number(device)
+@pytest.mark.parametrize(
+    "device", ["tpu", "cuda:", "cuda:x", "cuda:-1", "cuda:0,cuda:1", "cuda:0,0", "auto", ""]
+)
+def test_a_word_that_names_no_device_is_refused(device: str) -> None:
+    with pytest.raises(UsageError, match=r"^--device "):
+        gpu_numbers(device)
 
 
 def test_devices_are_read_by_their_number() -> None:
-    assert [gpu_number(device) for device in ("cpu", "cuda", "cuda:3")] == [None, 0, 3]
+    words = ("cpu", "cuda", "cuda:3", "cuda:0,2")
+    assert [gpu_numbers(device) for device in words] == [(), (0,), (3,), (0, 2)]

@@ -81,7 +81,8 @@ def _heading(answer: Mapping[str, Any]) -> list[str]:
     return [
         f"{where}, {machine['cores']} cores; {answer['device']}, ONNX Runtime {runtime}, "
         f"arcface {versions['arcface']}",
-        f"{answer['detector']} finds, {answer['recogniser']}{arithmetic} recognises, {answer['precision']}; "
+        f"{answer['detector']} finds, {answer['recogniser']}{arithmetic} recognises, {answer['precision']}"
+        f"{'' if answer['tensorrt'] is None else ' by TensorRT ' + answer['tensorrt']}; "
         f"batch {answer['batch']}, {answer['jobs']} photographs at once",
         f"{photographs['count']} {_source(photographs)} of {photographs['megapixels']:.2g} megapixels "
         f"with {photographs['faces']} faces; {answer['templates']:,} made-up templates, "

@@ -57,7 +57,7 @@ def measure_machine(params: dict[str, Any]) -> int:
     with opened(settings, params["output"]) as write:
         shop = _workshop(settings, params["verbose"])
         samples = drawn_samples() if photos is None else named_samples(photos, shop.stages.detector)
-        parts = _parts(shop, model, settings, params["templates"])
+        parts = _parts(shop, model, settings, params["templates"], params["verbose"])
         with _progress(settings) as tell:
             speeds = bench(parts, samples, params["seconds"], tell=tell)
         write(
@@ -101,10 +101,14 @@ def _free_memory(path: Path = Path("/proc/meminfo")) -> int | None:
     return int(told[0][1]) * 1024 if told else None
 
 
-def _parts(shop: build.Workshop, model: ResolvedModel, settings: Settings, templates: int) -> Parts:
+def _parts(
+    shop: build.Workshop, model: ResolvedModel, settings: Settings, templates: int, verbosity: int
+) -> Parts:
     """Everything that is measured, the ceilings with the very options that the networks run with."""
     recogniser = build.require_recogniser(shop.stages)
-    same = replace(settings, device=shop.run.device, quiet=True)  # nothing is left to be remarked
+    same = replace(
+        settings, device=shop.run.device, tensorrt=False, quiet=True
+    )  # nothing is left to be remarked
     options = build.session_options(same, workers=shop.workers, verbosity=0)
     on_cpu = options.device.cuda_index is None
     callers = shop.workers if on_cpu else 1
@@ -116,7 +120,7 @@ def _parts(shop: build.Workshop, model: ResolvedModel, settings: Settings, templ
         shop.stages,
         recogniser,
         shop.workers,
-        build.index_factory(shop.run.device)(vectors, np.arange(templates, dtype=np.int64)),
+        build.index_factory(shop.run.device, verbosity)(vectors, np.arange(templates, dtype=np.int64)),
         stored_bytes(templates, vectors.dimension, vectors.type),
         product_runs(options, precision, side=CPU_PRODUCT_SIDE if on_cpu else None, callers=callers),
         copy_runs(options, size=CPU_COPIED if on_cpu else None, callers=callers),
@@ -155,11 +159,12 @@ def _progress(settings: Settings) -> Iterator[Callable[[int, str], None]]:
 
 def _machine(device: str) -> dict[str, Any]:
     """What the figures depend on and no flag changes."""
-    index = choose_device(device).device.cuda_index
+    used = choose_device(device).device.cards
+    names = [card.name for card in cards()] if used else []
     return {
         "processor": processor_name(),
         "cores": available_cores(),
-        "gpu": None if index is None else cards()[index].name,
+        "gpu": ", ".join(names[number] for number in used) or None,
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
     }
 
@@ -185,6 +190,7 @@ def _conditions(
         "recogniser_sha256": model.recogniser.sha256,
         "recogniser_gflop": None if operations_a_face is None else round(operations_a_face / 1e9, 4),
         "precision": settings.precision,
+        "tensorrt": shop.run.tensorrt,
         "flip": settings.flip,
         "batch": parts.recogniser.batch,
         "jobs": parts.workers,

@@ -27,8 +27,10 @@ if TYPE_CHECKING:
     from arcface_cli.quality import QualityGates
     from arcface_cli.recognition.recogniser import Recogniser
     from arcface_cli.runtime.devices import Device
+    from arcface_cli.runtime.engines import Engines
     from arcface_cli.runtime.gathering import GatheringNetwork
     from arcface_cli.runtime.sessions import Session, SessionOptions
+    from arcface_cli.runtime.spreading import SpreadNetwork
     from arcface_cli.weights.catalogue import DetectorEntry, RecogniserEntry
     from arcface_cli.weights.store import InstalledDetector, InstalledRecogniser, ResolvedModel, WeightStore
 
@@ -145,6 +147,7 @@ class Workshop:
     run: Run
     workers: int
     photos: Iterator[Photo]
+    verbosity: int = 0
 
     def results(self) -> Iterator[PhotoOutcome]:
         """Every photograph through the stages, in order."""
@@ -185,6 +188,8 @@ def workshop(
     workers = max(1, len(ahead))
     if workers > 1:
         sys.setswitchinterval(HANDOVER)
+    if model is None:
+        settings = replace(settings, tensorrt=False)  # only recognisers go through it
     options = session_options(settings, workers=workers, verbosity=verbosity)
     limit_threads(options.threads)
     with ThreadPoolExecutor(2) as loading:  # ONNX Runtime reads two networks at once
@@ -195,12 +200,19 @@ def workshop(
         recogniser=recognises,
         choice=FaceChoice(faces if settings.faces is None else settings.faces),
         gates=quality_gates(settings, enrolling=command == "enroll"),
-        pooled=_on_gpu(options),
+        pooled=len(options.device.cards),
     )
     name = None if model is None else model.name
     device, precision = str(options.device), settings.precision
-    run = Run(command, __version__, name, found.entry.name, device, precision, made_with)
-    return Workshop(stages, run, workers, chain(ahead, photos))
+    tensorrt = _tensorrt_version() if settings.tensorrt else None
+    run = Run(command, __version__, name, found.entry.name, device, precision, made_with, tensorrt)
+    return Workshop(stages, run, workers, chain(ahead, photos), verbosity)
+
+
+def _tensorrt_version() -> str:
+    from arcface_cli.runtime.engines import tensorrt_version
+
+    return tensorrt_version()
 
 
 def session_options(settings: Settings, *, workers: int, verbosity: int) -> SessionOptions:
@@ -208,7 +220,7 @@ def session_options(settings: Settings, *, workers: int, verbosity: int) -> Sess
     from arcface_cli.runtime.devices import choose_device
     from arcface_cli.runtime.sessions import SessionOptions
 
-    choice = choose_device(settings.device)
+    choice = choose_device(settings.device, tensorrt=settings.tensorrt)
     if choice.remark is not None and not settings.quiet:
         say(choice.remark)
     threads = max(1, _cores(settings) // workers)
@@ -246,16 +258,19 @@ def detector(installed: InstalledDetector, settings: Settings, options: SessionO
     family = FAMILIES[entry.family]
     return NetworkDetector(
         entry.name,
-        _shared_by_workers(session) if _on_gpu(options) and entry.batch != "fixed" else session,
+        _shared_by_workers(session, options) if _on_gpu(options) and entry.batch != "fixed" else session,
         family,
         None if session.takes_pixels else scaling_of(entry),
         min_score=_searched_score(settings, family.min_score),
     )
 
 
-def detector_network(installed: InstalledDetector, settings: Settings, options: SessionOptions) -> Session:
+def detector_network(
+    installed: InstalledDetector, settings: Settings, options: SessionOptions
+) -> Session | SpreadNetwork:
     """The session of a detector, in float32 whatever the precision: rounding moves landmarks, and a crop cut
-    elsewhere changes a template far more than rounding in the recogniser (docs/design.md).
+    elsewhere changes a template far more than rounding in the recogniser (docs/design.md). Not by TensorRT,
+    which would round to TF32, and build an engine for every other canvas.
 
     A CPU gets the file as it is where that serves: scaling in the graph gains nothing there.
     """
@@ -281,10 +296,10 @@ def _on_gpu(options: SessionOptions) -> bool:
     return options.device.cuda_index is not None
 
 
-def _shared_by_workers(session: Session) -> GatheringNetwork:
+def _shared_by_workers(session: Session | SpreadNetwork, options: SessionOptions) -> GatheringNetwork:
     from arcface_cli.runtime.gathering import GatheringNetwork
 
-    return GatheringNetwork(session)
+    return GatheringNetwork(session, at_once=len(options.device.cards))
 
 
 def _borrowed_detector(installed: InstalledDetector, settings: Settings, device: Device) -> Detector:
@@ -334,21 +349,39 @@ def fingerprint_of(model: ResolvedModel, settings: Settings) -> ModelFingerprint
 
 def recogniser_network(
     installed: InstalledRecogniser, settings: Settings, options: SessionOptions
-) -> Session:
+) -> Session | SpreadNetwork:
     """The session of a recogniser, its batch made free where the catalogue says it can be.
 
-    On a GPU it takes uint8 crops (`Session.takes_pixels`): a quarter of the bytes cross the bus.
+    On a GPU it takes uint8 crops (`Session.takes_pixels`): a quarter of the bytes cross the bus. TensorRT
+    rounds by itself, after it has put batch normalisation into the weights: it gets the float32 graph.
     """
     from arcface_cli.runtime.networks import Precision, Rewrite, open_network
 
-    entry = installed.entry
+    entry, on_gpu = installed.entry, _on_gpu(options)
+    engines = _engines(entry, settings) if on_gpu and settings.tensorrt else None
     return open_network(
         installed.path,
-        Rewrite(batch=entry.batch == "rewritable", pixels=scaling_of(entry) if _on_gpu(options) else None),
-        Precision(settings.precision),
-        options,
+        Rewrite(batch=entry.batch == "rewritable", pixels=scaling_of(entry) if on_gpu else None),
+        Precision.FP32 if engines is not None else Precision(settings.precision),
+        replace(options, engines=engines),
         sha256=installed.sha256,
         kept=_kept_graphs(settings),
+    )
+
+
+def _engines(entry: RecogniserEntry, settings: Settings) -> Engines:
+    from arcface_cli.runtime.engines import Engines, kind_here
+
+    def tell(line: str) -> None:
+        if not settings.quiet:
+            say(line)
+
+    return Engines(
+        settings.models_dir / "engines",
+        most=1 if entry.batch == "fixed" else settings.batch,
+        half=settings.precision == "fp16",
+        tell=tell,
+        kind_of=kind_here,
     )
 
 
@@ -438,10 +471,14 @@ def catalogue_point(entry: RecogniserEntry) -> OperatingPoint | None:
     )
 
 
-def index_factory(device: str) -> Callable[..., Any]:
-    """Builds the search index where the networks run. On a GPU, raises RuntimeMissing without faiss."""
+def index_factory(device: str, verbosity: int = 0) -> Callable[..., Any]:
+    """Builds the search index where the networks run, and says with -v what it takes of a GPU's memory.
+
+    On a GPU, raises RuntimeMissing without faiss.
+    """
     if device != "cpu" and find_spec("faiss") is None:
         raise RuntimeMissing("faiss is not installed, which searches on GPUs")
     from arcface_cli.gallery.index import build_index
 
-    return lambda vectors, ids: build_index(vectors, ids, device)
+    tell = say if verbosity else None
+    return lambda vectors, ids: build_index(vectors, ids, device, tell)

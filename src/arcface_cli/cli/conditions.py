@@ -66,7 +66,11 @@ def _resolved(settings: Settings) -> ResolvedModel:
 
 
 def _recognising(settings: Settings, model: ResolvedModel, **usual: Any) -> dict[str, Any]:
-    networks = {"model": model.name, "fingerprint": build.fingerprint_of(model, settings).canonical}
+    networks = {
+        "model": model.name,
+        "fingerprint": build.fingerprint_of(model, settings).canonical,
+        "tensorrt": settings.tensorrt,
+    }
     return _seeing(settings, model.detector, **usual) | networks
 
 

@@ -24,7 +24,16 @@ def examine_machine(params: dict[str, Any]) -> int:
     """Examine, show, and answer 0, or 5 when anything is wrong."""
     settings = build.settings_from(params).values
     places = Places(settings.gallery, settings.models_dir, cache_folder())
-    found = list(examine(__version__, places, build.store(settings), settings.model, settings.detector))
+    found = list(
+        examine(
+            __version__,
+            places,
+            build.store(settings),
+            settings.model,
+            settings.detector,
+            tensorrt=settings.tensorrt,
+        )
+    )
     show_findings(found, settings)
     counts = Counter(finding.level for finding in found)
     if not settings.quiet:

@@ -117,7 +117,7 @@ def identification(
 ) -> Iterator[tuple[Photo, Outcome[IdentifiedPhoto]]]:
     """Outcomes of searching a gallery for every face."""
     mention_other_detector(gallery.detector, shop.run.detector, settings)
-    search = SubjectSearch(gallery.snapshot, index_factory(shop.run.device))
+    search = SubjectSearch(gallery.snapshot, index_factory(shop.run.device, shop.verbosity))
     question = Question(point, settings.margin, settings.top, Fusion(settings.fusion))
     return identify(shop.results(), search, question)
 

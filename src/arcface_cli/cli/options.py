@@ -59,10 +59,19 @@ Detector = Annotated[
     str | None, typer.Option(help="Detector, instead of the pack's.", metavar="NAME", rich_help_panel=MODEL)
 ]
 Device = Annotated[
-    str | None, typer.Option(help="auto, cpu, cuda or cuda:N.", metavar="DEVICE", rich_help_panel=MODEL)
+    str | None,
+    typer.Option(help="auto, cpu, cuda, cuda:N or cuda:0,1.", metavar="DEVICE", rich_help_panel=MODEL),
 ]
 Precision = Annotated[
     PrecisionName | None, typer.Option(help="Arithmetic of the recogniser.", rich_help_panel=MODEL)
+]
+TensorRT = Annotated[
+    bool | None,
+    typer.Option(
+        "--tensorrt/--no-tensorrt",
+        help="Run the recogniser through TensorRT; the first run builds engines.",
+        rich_help_panel=MODEL,
+    ),
 ]
 Flip = Annotated[
     bool | None,

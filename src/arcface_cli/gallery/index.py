@@ -8,14 +8,16 @@ be among the k best, errors included; `ranked` settles the order.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib.util import find_spec
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from arcface_cli.errors import DeviceUnavailable
+from arcface_cli.errors import UsageError
 from arcface_cli.gallery.vectors import StoredVectors, VectorType
+from arcface_cli.runtime.devices import read_device
 
 SearchResult = tuple[NDArray[np.float32], NDArray[np.int64]]
 """similarities (M, k) float32 and template ids (M, k) int64; best first, ties by ascending id."""
@@ -236,16 +238,21 @@ def check_probes(probes: NDArray[np.float32], dimension: int, k: int) -> None:
         raise ValueError(f"k must be 1 or more, not {k}")
 
 
-def build_index(vectors: StoredVectors, ids: NDArray[np.int64], device: str = "cpu") -> Index:
-    """The fastest index for a device: "cpu", "cuda" or "cuda:N", several of these with commas between.
+def build_index(
+    vectors: StoredVectors,
+    ids: NDArray[np.int64],
+    device: str = "cpu",
+    tell: Callable[[str], None] | None = None,
+) -> Index:
+    """The fastest index for a device, named as for `read_device`.
 
-    Raises DeviceUnavailable when a GPU is asked for that FAISS can't use, RuntimeMissing without FAISS there.
+    tell: called with what it takes of a GPU's memory, before it is taken. Raises DeviceUnavailable when a GPU
+    is asked for that FAISS can't use or that hasn't the memory, RuntimeMissing without FAISS there.
     """
-    gpus = [gpu_number(each) for each in device.split(",")]
-    if None not in gpus:
+    if gpu_numbers(device):
         from arcface_cli.gallery.faiss_index import FaissIndex  # a search of float32 on a CPU needs no FAISS
 
-        return FaissIndex(vectors, ids, device)
+        return FaissIndex(vectors, ids, device, tell)
     rounded = vectors.type is not VectorType.FLOAT32
     if rounded and len(vectors) >= _SCANNED_FROM and find_spec("faiss") is not None:
         from arcface_cli.gallery.scan_index import ScanIndex
@@ -254,11 +261,11 @@ def build_index(vectors: StoredVectors, ids: NDArray[np.int64], device: str = "c
     return BlockIndex(vectors, ids)
 
 
-def gpu_number(device: str) -> int | None:
-    """N of "cuda:N", 0 for "cuda", None for "cpu". Raises DeviceUnavailable for anything else."""
-    if device == "cpu":
-        return None
-    kind, _, number = device.partition(":")
-    if kind != "cuda" or not (number.isdecimal() or device == "cuda"):
-        raise DeviceUnavailable(f"{device}: is no device", hint="say cpu, cuda or cuda:N")
-    return int(number) if number else 0
+def gpu_numbers(device: str) -> tuple[int, ...]:
+    """The cards that "cuda:N,M" names, none for "cpu". Raises UsageError for auto and what is no device."""
+    named = read_device(device)
+    if named is None:
+        raise UsageError(
+            f"--device {device}: an index needs a device by its name", hint="say cpu, cuda or cuda:N"
+        )
+    return named.cards

@@ -33,6 +33,7 @@ class Run:
     """What is the same for all records of a run.
 
     device: the one that really serves.  settings: digest of all that changes records (`cli.conditions`).
+    tensorrt: version of the one that ran the recogniser, None where none did.
     """
 
     command: str
@@ -42,12 +43,17 @@ class Run:
     device: str
     precision: str
     settings: str | None = None
+    tensorrt: str | None = None
 
     def header(self) -> Record:
         """The `run` object."""
         header = {"version": self.version, "device": self.device, "precision": self.precision}
-        settings = {} if self.settings is None else {"settings": self.settings}
-        return {**header, "detector": self.detector, **settings}
+        told = {"settings": self.settings, "tensorrt": self.tensorrt}
+        return {
+            **header,
+            "detector": self.detector,
+            **{key: word for key, word in told.items() if word is not None},
+        }
 
 
 def aligned(run: Run, photo: Photo, outcome: Outcome[AlignedPhoto]) -> Record:

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from arcface_cli.runtime.networks import Precision
-from arcface_cli.runtime.sessions import SessionOptions, open_session
+from arcface_cli.runtime.sessions import Session, SessionOptions, open_session
 
 PRODUCT_SIDE = {"cpu": 2048, "cuda": 8192}
 """Rows and columns of the matrices: enough work to hide the start of a run."""
@@ -54,6 +54,7 @@ def product_runs(
 ) -> Runs:
     """A product of two square matrices: 2 side^3 operations each, an addition counted as one.
 
+    callers: on each card, where the device has several.
     On CUDA fp32 means what the networks get, too: factors rounded to TF32. On a CPU ONNX Runtime has no
     float16 product worth the name; ask for fp32. Raises DeviceUnavailable and ModelUnusable.
     """
@@ -61,21 +62,27 @@ def product_runs(
     dtype: Any = np.float16 if precision is Precision.FP16 else np.float32
     random = np.random.default_rng(_SEED)
     first, second = (random.standard_normal((length, length), np.float32).astype(dtype) for _ in range(2))
-    session = open_session(_graph("MatMul", first.shape, second), "the matrix product", options)
-    return Runs([session.resident(first) for _ in range(callers)], 2.0 * length**3)
+    graph = _graph("MatMul", first.shape, second)
+    sessions = _one_each(graph, "the matrix product", options)
+    return Runs([session.resident(first) for session in sessions for _ in range(callers)], 2.0 * length**3)
 
 
 def copy_runs(options: SessionOptions, *, size: int | None = None, callers: int = 1) -> Runs:
     """A copy of a large float32 array with the sign changed; bytes read and written ones together.
 
-    (A plain copy would be left out by the runtime.) size: of the array in bytes, shared among the callers.
-    Raises as `product_runs` does.
+    (A plain copy would be left out by the runtime.) size: of the array in bytes, shared among the callers
+    of a card. Raises as `product_runs` does.
     """
     count = (COPIED[_kind(options)] if size is None else size) // 4 // callers
     array = np.ones(count, np.float32)
-    session = open_session(_graph("Neg", array.shape), "the copy", options)
+    sessions = _one_each(_graph("Neg", array.shape), "the copy", options)
     arrays = [array, *(array.copy() for _ in range(callers - 1))]
-    return Runs([session.resident(each) for each in arrays], 2.0 * array.nbytes)
+    return Runs([session.resident(each) for session in sessions for each in arrays], 2.0 * array.nbytes)
+
+
+def _one_each(graph: bytes, name: str, options: SessionOptions) -> list[Session]:
+    """A session a card, or the CPU's."""
+    return [open_session(graph, name, replace(options, device=each)) for each in options.device.singly()]
 
 
 def best_seconds(once: Callable[[], object], seconds: float) -> float:

@@ -5,32 +5,67 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import glob
+import importlib
 import io
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import metadata, util
 from pathlib import Path
 from typing import Any
 
 from arcface_cli.errors import DeviceUnavailable, RuntimeMissing, UsageError
+from arcface_cli.runtime.cards import DRIVER_LIBRARY, cards
+from arcface_cli.runtime.libraries import cudnn_library, needed_by
 
-_DEVICE = re.compile(r"auto|cpu|cuda(?::(\d{1,3}))?")
-DRIVER_LIBRARY = "libcuda.so.1"
+_DEVICE = re.compile(r"auto|cpu|cuda(?::(\d{1,3}(?:,\d{1,3})*))?")
 GPU_HINT = "install the runtime for NVIDIA CUDA: pip install 'arcface-cli[gpu]', or use --device cpu"
+TENSORRT_PACKAGE = "tensorrt_libs"
+"""What TensorRT's wheels (tensorrt-cu13-libs) bring."""
+TENSORRT_PROVIDER = "TensorrtExecutionProvider"
+TENSORRT_HINT = "install TensorRT: pip install 'arcface-cli[gpu,tensorrt]', or leave --tensorrt out"
 
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """A place to run a network: the CPU (`cuda_index` None) or one CUDA device."""
+    """A place to compute: the CPU (no cards), or CUDA cards by their numbers, which share the work."""
 
-    cuda_index: int | None = None
+    cards: tuple[int, ...] = ()
 
     def __str__(self) -> str:
-        return "cpu" if self.cuda_index is None else f"cuda:{self.cuda_index}"
+        return f"cuda:{','.join(map(str, self.cards))}" if self.cards else "cpu"
+
+    @property
+    def cuda_index(self) -> int | None:
+        """Number of the card, of the first one where there are several; None for the CPU."""
+        return self.cards[0] if self.cards else None
+
+    def singly(self) -> tuple[Device, ...]:
+        """A device for each card; the CPU is one."""
+        return tuple(Device((card,)) for card in self.cards) or (self,)
 
 
 CPU = Device()
+
+
+def read_device(word: str) -> Device | None:
+    """The device that a word names: cpu, cuda (card 0), cuda:N, or cuda:N,M for several; None for auto.
+
+    Raises UsageError for another word, and for a card that is named twice.
+    """
+    match = _DEVICE.fullmatch(word.strip().lower())
+    if match is None:
+        raise UsageError(
+            f"--device {word}: no such device",
+            hint="use auto, cpu, cuda, cuda:N, or cuda:0,1 for several cards",
+        )
+    if match.group(0) in ("auto", "cpu"):
+        return None if match.group(0) == "auto" else CPU
+    numbers = tuple(int(number) for number in (match.group(1) or "0").split(","))
+    twice = next((number for number in numbers if numbers.count(number) > 1), None)
+    if twice is not None:
+        raise UsageError(f"--device {word}: card {twice} is named twice", hint="name each card once")
+    return Device(numbers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,39 +81,49 @@ class Machine:
     """What is asked of a machine before a device is promised.
 
     onnxruntime: imports it, or raises RuntimeMissing.  missing: why the loader can't load a library, or
-    None.  cuda_devices: how many the driver offers.  gpu_seen: whether a card shows, usable or not.
+    None.  cuda_devices: how many the driver offers; raises DeviceUnavailable when it doesn't start.
+    gpu_seen: whether a card shows, usable or not.  needed: names of the libraries that a file of a provider
+    asks for; raises OSError or ValueError where that can't be read.
     """
 
     onnxruntime: Callable[[], Any]
     missing: Callable[[str], str | None]
     cuda_devices: Callable[[], int]
     gpu_seen: Callable[[], bool]
+    needed: Callable[[Path], Sequence[str]] = needed_by
 
 
 def this_machine() -> Machine:
     """The machine that we run on."""
-    return Machine(import_onnxruntime, _missing, _cuda_device_count, gpu_seen)
+    return Machine(import_onnxruntime, _missing, lambda: len(cards()), gpu_seen)
 
 
-def choose_device(wanted: str, machine: Machine | None = None) -> DeviceChoice:
-    """Turn auto, cpu, cuda or cuda:N into a device that can serve.
+def choose_device(wanted: str, machine: Machine | None = None, *, tensorrt: bool = False) -> DeviceChoice:
+    """Turn auto, cpu, cuda, cuda:N or cuda:N,M into a device that can serve.
 
-    Raises UsageError for another word and DeviceUnavailable when CUDA was asked for by name and
-    can't be had. auto takes CUDA when the runtime and a device are there, else the CPU with a remark
-    if a GPU was seen, or if the runtime is one for GPUs.
+    tensorrt: it was asked for, so auto means cuda. Raises UsageError for another word, and for TensorRT on
+    the CPU; DeviceUnavailable when CUDA or TensorRT was asked for by name and can't be had. auto takes card 0
+    when runtime and card are there, else the CPU with a remark if a GPU was seen, or if the runtime is one
+    for GPUs.
     """
-    match = _DEVICE.fullmatch(wanted.strip().lower())
-    if match is None:
-        raise UsageError(f"--device {wanted}: no such device", hint="use auto, cpu, cuda or cuda:N")
-    word = match.group(0)
-    if word == "cpu":
+    named = read_device(wanted)
+    if named == CPU and tensorrt:
+        raise UsageError(
+            f"--tensorrt: TensorRT runs on a GPU, not with --device {wanted}",
+            hint="add --no-tensorrt, or name a card",
+        )
+    if named == CPU:
         return DeviceChoice(CPU)
-    index = int(match.group(1) or 0)
+    device = Device((0,)) if named is None else named
     here = this_machine() if machine is None else machine
-    obstacle = cuda_obstacle(index, here)
+    obstacle = cuda_obstacle(max(device.cards), here)
+    if obstacle is None and tensorrt:
+        obstacle = tensorrt_obstacle(here)
     if obstacle is None:
-        return DeviceChoice(Device(index))
-    if word != "auto":
+        return DeviceChoice(device)
+    if tensorrt:
+        raise DeviceUnavailable(f"--tensorrt: {obstacle.reason}", hint=obstacle.hint)
+    if named is not None:
         raise DeviceUnavailable(f"--device {wanted}: {obstacle.reason}", hint=obstacle.hint)
     return DeviceChoice(CPU, _remark(obstacle, here))
 
@@ -116,27 +161,64 @@ def cuda_obstacle(index: int, machine: Machine) -> Obstacle | None:
             f"the NVIDIA driver is not installed ({driver})",
             "install NVIDIA's driver (nvidia-smi then lists the card), or use --device cpu",
         )
-    count = machine.cuda_devices()
+    try:
+        count = machine.cuda_devices()
+    except DeviceUnavailable as error:
+        return Obstacle(error.message, "see what nvidia-smi says, or use --device cpu")
     if index >= count:
-        cards = f"{count} CUDA device{'' if count == 1 else 's'}" if count else "no CUDA device"
+        seen = f"{count} CUDA device{'' if count == 1 else 's'}" if count else "no CUDA device"
+        beyond = f", so there is no cuda:{index}" if count else ""
         return Obstacle(
-            f"the driver sees {cards}", "see nvidia-smi and CUDA_VISIBLE_DEVICES, or use --device cpu"
+            f"the driver sees {seen}{beyond}", "see nvidia-smi and CUDA_VISIBLE_DEVICES, or use --device cpu"
         )
-    return _provider_obstacle(ort, machine)
-
-
-def _provider_obstacle(ort: Any, machine: Machine) -> Obstacle | None:
-    """Load the provider's library the way ONNX Runtime would; the loader names what is missing."""
     preload_cuda_libraries(ort)
-    folder = Path(ort.__file__).parent / "capi"
-    for name in ("libonnxruntime_providers_shared.so", "libonnxruntime_providers_cuda.so"):
-        reason = machine.missing(str(folder / name))
-        if reason is not None:
-            return Obstacle(
-                f"ONNX Runtime's CUDA provider can't be loaded ({reason})",
-                "install CUDA and cuDNN from wheels: pip install 'arcface-cli[gpu]', or use --device cpu",
-            )
-    return None
+    reason = unloadable(provider_file(ort, "cuda"), machine, also=cudnn_library(cuda_major(ort)))
+    if reason is None:
+        return None
+    return Obstacle(
+        f"ONNX Runtime's CUDA provider can't be loaded ({reason})",
+        "install CUDA and cuDNN from wheels: pip install 'arcface-cli[gpu]', or use --device cpu",
+    )
+
+
+def tensorrt_obstacle(machine: Machine) -> Obstacle | None:
+    """The first thing that keeps ONNX Runtime from TensorRT where CUDA can serve, or None."""
+    ort = machine.onnxruntime()
+    if TENSORRT_PROVIDER not in ort.get_available_providers():
+        return Obstacle(f"the installed onnxruntime ({ort.__version__}) is built without TensorRT", GPU_HINT)
+    preload_tensorrt_libraries()
+    reason = unloadable(provider_file(ort, "tensorrt"), machine)
+    return None if reason is None else Obstacle(f"TensorRT can't be loaded ({reason})", TENSORRT_HINT)
+
+
+def provider_file(ort: Any, name: str) -> Path:
+    """Where a provider's own library lies."""
+    return Path(ort.__file__).parent / "capi" / f"libonnxruntime_providers_{name}.so"
+
+
+def unloadable(provider: Path, machine: Machine, *, also: str | None = None) -> str | None:
+    """Why a provider can't be loaded: the loader's words on the first library it needs that can't; or None.
+
+    also: what it loads by name later. The provider's own file is left to ONNX Runtime: it calls its host
+    while it is being loaded, and where nobody has told it who that is, the process dies.
+    """
+    try:
+        needed = machine.needed(provider)
+    except (OSError, ValueError) as error:
+        return _one_line(error)
+    names = [*needed, *([] if also is None or also in needed else [also])]
+    return next((reason for name in names if (reason := machine.missing(name)) is not None), None)
+
+
+def cuda_major(ort: Any) -> int:
+    """Of the CUDA that the runtime was built for, 0 where it doesn't say."""
+    return int(str(getattr(ort, "cuda_version", "") or "0").split(".", maxsplit=1)[0])
+
+
+def preload_tensorrt_libraries() -> None:
+    """Let ONNX Runtime find TensorRT in its wheel, whose package loads its libraries; see above."""
+    if util.find_spec(TENSORRT_PACKAGE) is not None:
+        importlib.import_module(TENSORRT_PACKAGE)
 
 
 def preload_cuda_libraries(ort: Any) -> None:
@@ -186,15 +268,6 @@ def _missing(library: str) -> str | None:
     except OSError as error:
         return _one_line(error)
     return None
-
-
-def _cuda_device_count() -> int:
-    """How many devices the driver offers, asked without making a CUDA context."""
-    driver = ctypes.CDLL(DRIVER_LIBRARY)
-    count = ctypes.c_int(0)
-    if driver.cuInit(0) != 0 or driver.cuDeviceGetCount(ctypes.byref(count)) != 0:
-        return 0
-    return count.value
 
 
 def _one_line(error: BaseException) -> str:

@@ -1,6 +1,6 @@
 """What several threads ask of a network at the same time, run as one batch.
 
-Nobody waits for company: while one run keeps the device busy, requests gather, and whoever comes next takes
+Nobody waits for company: while runs keep all cards busy, requests gather, and whoever comes next takes
 all of its own shape along. So one thread alone gets runs of one picture, and many get large ones.
 """
 
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from concurrent.futures import Future
 from typing import Any, Protocol
 
 import numpy as np
@@ -28,26 +29,25 @@ class Network(Protocol):
 
 
 class _Request:
-    """Pictures that a thread wants answered, and the answer or the error once it is served."""
+    """Pictures that a thread wants answered, and what it will get."""
 
     def __init__(self, fed: Fed) -> None:
         self.fed = fed
-        self.served = False
-        self.outputs: list[NDArray[np.float32]] = []
-        self.error: Exception | None = None
+        self.answer: Future[list[NDArray[np.float32]]] = Future()
 
 
 class GatheringNetwork:
-    """A network whose runs are shared between threads. most: pictures in one run.
+    """A network whose runs are shared between threads. most: pictures in one run.  at_once: runs of it.
 
     The network's batch must be free, and every output must begin with it.
     """
 
-    def __init__(self, network: Network, most: int = LARGEST_BATCH) -> None:
+    def __init__(self, network: Network, most: int = LARGEST_BATCH, at_once: int = 1) -> None:
         self._network = network
         self._most = most
         self._waiting: list[_Request] = []
-        self._turn = threading.Lock()
+        self._choosing = threading.Lock()
+        self._turns = threading.Semaphore(at_once)
 
     def run(self, blob: Fed) -> list[NDArray[np.float32]]:
         """As the network's `run`, with the same results and errors.
@@ -55,37 +55,42 @@ class GatheringNetwork:
         Raises ModelUnusable too when the answers to several pictures can't be told apart.
         """
         request = _Request(blob)
-        self._waiting.append(request)
-        with self._turn:
-            if not request.served:  # else somebody took it along
-                self._serve(self._company_of(request))
-        if request.error is not None:
-            raise request.error
-        return request.outputs
+        with self._choosing:
+            self._waiting.append(request)
+        with self._turns:
+            company = self._company_of(request)
+            if company:
+                self._serve(company)
+        return request.answer.result()
 
     def _company_of(self, request: _Request) -> list[_Request]:
-        """It, and what waits with pictures of the same shape, as long as there is room; oldest first."""
-        self._waiting.remove(request)
-        taken, pictures = [request], len(request.fed)
-        for other in list(self._waiting):
-            alike = other.fed.shape[1:] == request.fed.shape[1:] and other.fed.dtype == request.fed.dtype
-            if alike and pictures + len(other.fed) <= self._most:
-                self._waiting.remove(other)
-                taken.append(other)
-                pictures += len(other.fed)
-        return taken
+        """It, and what waits with pictures of the same shape, as long as there is room; oldest first.
+
+        Nothing when somebody took it along.
+        """
+        with self._choosing:
+            if request not in self._waiting:
+                return []
+            self._waiting.remove(request)
+            taken, pictures = [request], len(request.fed)
+            for other in list(self._waiting):
+                alike = other.fed.shape[1:] == request.fed.shape[1:] and other.fed.dtype == request.fed.dtype
+                if alike and pictures + len(other.fed) <= self._most:
+                    self._waiting.remove(other)
+                    taken.append(other)
+                    pictures += len(other.fed)
+            return taken
 
     def _serve(self, requests: Sequence[_Request]) -> None:
         try:
             counts = [len(request.fed) for request in requests]
             parts = self._parts([request.fed for request in requests], counts)
-            for request, outputs in zip(requests, parts, strict=True):
-                request.outputs = outputs
-        except Exception as error:  # each thread that asked raises it
+        except BaseException as error:  # each thread that asked raises it
             for request in requests:
-                request.error = error
-        for request in requests:
-            request.served = True
+                request.answer.set_exception(error)
+            return
+        for request, outputs in zip(requests, parts, strict=True):
+            request.answer.set_result(outputs)
 
     def _parts(self, fed: list[Fed], counts: list[int]) -> list[list[NDArray[np.float32]]]:
         if len(fed) == 1:

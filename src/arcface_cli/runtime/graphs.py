@@ -18,7 +18,8 @@ from arcface_cli.errors import ModelUnusable
 
 BATCH, HEIGHT, WIDTH = "batch", "height", "width"
 PIXELS = "pixels"
-"""Name of the input that `take_pixels` makes."""
+PIXELS_AS_NUMBERS = "pixels_1"
+"""Names of the input that `take_pixels` makes, and of the same as float32."""
 _NO_NETWORK = "give the .onnx file of a network"
 _Step = tuple[str, tuple[Any, ...], dict[str, Any]]
 """A node to be: its kind, its constant inputs, its attributes."""
@@ -113,8 +114,8 @@ def take_pixels(network: Network, scaling: Scaling) -> None:
     """Take (N, H, W, 3) uint8 BGR, as pictures lie in memory, in place of the scaled (N, 3, H, W) float32.
 
     A quarter of the bytes go to the device. The arithmetic is the host's (`imaging.blob.to_blob`), in
-    its order and in float32, so the answers are the same to the bit. Planes change places while they
-    are bytes. Raises ModelUnusable as `free_dimensions` does.
+    its order and in float32, so the answers are the same to the bit. The cast comes first, because
+    TensorRT takes bytes for nothing else. Raises ModelUnusable as `free_dimensions` does.
     """
     from onnx import TensorProto, helper
 
@@ -123,10 +124,9 @@ def take_pixels(network: Network, scaling: Scaling) -> None:
     count, channels, height, width = (_declared(dim) for dim in picture.type.tensor_type.shape.dim)
     if channels != 3 or picture.type.tensor_type.elem_type != TensorProto.FLOAT:
         raise _not_one_picture(network)
-    steps: list[_Step] = [("Transpose", (), {"perm": [0, 3, 1, 2]})]
+    steps: list[_Step] = [("Cast", (), {"to": TensorProto.FLOAT}), ("Transpose", (), {"perm": [0, 3, 1, 2]})]
     if scaling.rgb:
         steps.append(("Gather", (np.array([2, 1, 0], np.int64),), {"axis": 1}))
-    steps.append(("Cast", (), {"to": TensorProto.FLOAT}))
     if (scaling.mean, scaling.scale) != (0.0, 1.0):
         steps.append(("Sub", (np.float32(scaling.mean),), {}))
         steps.append(("Mul", (np.float32(1.0 / scaling.scale),), {}))

@@ -16,10 +16,13 @@ from arcface_cli.diagnosis.packages import RUNTIME, Installer, Owner, examine_ow
 from arcface_cli.diagnosis.surroundings import Surroundings
 from arcface_cli.errors import DeviceUnavailable
 from arcface_cli.runtime import cards, libraries, selftest
+from arcface_cli.runtime.cards import DRIVER_LIBRARY
 from arcface_cli.runtime.devices import (
-    DRIVER_LIBRARY,
+    TENSORRT_PROVIDER,
+    cuda_major,
     gpu_seen,
     preload_cuda_libraries,
+    provider_file,
     this_machine,
 )
 from arcface_cli.runtime.sessions import CPU_PROVIDER, CUDA_PROVIDER
@@ -80,9 +83,7 @@ def survey_libraries(_: object) -> list[dict[str, Any]]:
     """
     ort = this_machine().onnxruntime()
     preload_cuda_libraries(ort)
-    major = str(getattr(ort, "cuda_version", "") or "0").split(".", maxsplit=1)[0]
-    provider = Path(ort.__file__).parent / "capi" / "libonnxruntime_providers_cuda.so"
-    names = libraries.nvidia_libraries(provider, int(major))
+    names = libraries.nvidia_libraries(provider_file(ort, "cuda"), cuda_major(ort))
     return [_as_dict(libraries.locate(name)) for name in names if name != DRIVER_LIBRARY]
 
 
@@ -95,10 +96,12 @@ def _as_dict(library: libraries.Library) -> dict[str, Any]:
     }
 
 
-def findings(here: Surroundings, gpu_seen: Callable[[], bool] = gpu_seen) -> Iterator[Finding]:
+def findings(
+    here: Surroundings, gpu_seen: Callable[[], bool] = gpu_seen, *, tensorrt: bool = False
+) -> Iterator[Finding]:
     """Packages, the runtime itself, the driver, CUDA's libraries, and every provider put to the test.
 
-    gpu_seen: whether an NVIDIA card shows, usable or not.
+    gpu_seen: whether an NVIDIA card shows, usable or not.  tensorrt: whether the settings ask for it.
     """
     found = here.owners(RUNTIME)
     driver = here.ask(survey_driver, None)
@@ -117,9 +120,19 @@ def findings(here: Surroundings, gpu_seen: Callable[[], bool] = gpu_seen) -> Ite
     yield from _driver(driver, found, here.installer, wanted=wanted, card=card)
     if runtime.for_cuda:
         yield from _libraries(here, here.installer.install(GPU_RUNTIME[0]) if card else cpu_instead)
+    wanted_providers = {CPU_PROVIDER, CUDA_PROVIDER, *([TENSORRT_PROVIDER] if tensorrt else [])}
+    for provider in _tried(runtime, driver.value["cards"] if works else []):
+        needed = provider.partition(":")[0] in wanted_providers
+        yield _trial(provider, here, None if card else cpu_instead, needed=needed)
+
+
+def _tried(runtime: Runtime, cards: Sequence[object]) -> Iterator[str]:
+    """Every provider but the remote ones; CUDA on each card, of which the first needs no number."""
     for provider in runtime.providers:
         if provider not in REMOTE:
-            yield _trial(provider, here, None if card else cpu_instead)
+            yield provider
+        if provider == CUDA_PROVIDER:
+            yield from (f"{provider}:{number}" for number in range(1, len(cards)))
 
 
 def _requirement(name: str, found: Sequence[Owner]) -> str:
@@ -132,7 +145,7 @@ def _preferred(*, card: bool) -> str:
 
 
 def serving_providers(found: Sequence[Finding]) -> list[str]:
-    """The providers that passed their self-test, of these findings."""
+    """The providers that passed their self-test, of these findings; each card of CUDA is one."""
     return [str(each.facts["provider"]) for each in found if "difference" in each.facts]
 
 
@@ -202,17 +215,17 @@ def _libraries(here: Surroundings, mend: str) -> Iterator[Finding]:
             yield fine(told["name"], f"{version}{told['path']}", version=told["version"], path=told["path"])
 
 
-def _trial(provider: str, here: Surroundings, cpu_instead: str | None) -> Finding:
+def _trial(provider: str, here: Surroundings, cpu_instead: str | None, *, needed: bool) -> Finding:
     """Embed the built-in picture with the built-in network, and compare with the stored feature.
 
-    cpu_instead: what to do where CUDA can't be had because no card shows.
+    cpu_instead: what to do where CUDA can't be had because no card shows.  needed: whether it is in use.
     """
-    what = f"self-test {provider.removesuffix('ExecutionProvider')}"
+    what = f"self-test {_short(provider)}"
     answer = here.ask(selftest.small_trial, provider)
-    ours = provider in (CPU_PROVIDER, CUDA_PROVIDER)
     if answer.failure is not None:
-        if not ours:
-            return fine(what, f"doesn't load ({answer.failure}); arcface doesn't use it", provider=provider)
+        if not needed:
+            use = "only --tensorrt needs it" if provider == TENSORRT_PROVIDER else "arcface doesn't use it"
+            return fine(what, f"doesn't load ({answer.failure}); {use}", provider=provider)
         mend = cpu_instead if provider == CUDA_PROVIDER and cpu_instead is not None else answer.hint
         return wrong(what, answer.failure, mend, provider=provider)
     difference, taken = answer.value["difference"], answer.value["milliseconds"]
@@ -236,16 +249,24 @@ def _trial(provider: str, here: Surroundings, cpu_instead: str | None) -> Findin
     )
 
 
+def _short(provider: str) -> str:
+    """CUDAExecutionProvider:1 -> CUDA 1"""
+    return provider.replace("ExecutionProvider", "").replace(":", " ")
+
+
 def recogniser_findings(
     name: str, request: Mapping[str, Any], providers: Sequence[str], here: Surroundings
 ) -> Iterator[Finding]:
-    """Embed the picture with an installed recogniser on the CPU, and on every other provider beside it.
+    """Embed the picture with an installed recogniser on the CPU, and on every other provider beside it but
+    TensorRT.
 
     request: what `selftest.recogniser_trial` takes, without the provider.  providers: those that serve.
     """
     features: dict[str, Sequence[float]] = {}
     for provider in sorted(providers, key=lambda each: each != CPU_PROVIDER):
-        what = f"{name} on {provider.removesuffix('ExecutionProvider')}"
+        if provider == TENSORRT_PROVIDER:
+            continue  # to build its engine takes minutes
+        what = f"{name} on {_short(provider)}"
         answer = here.ask(selftest.recogniser_trial, {**request, "provider": provider})
         if answer.failure is not None:
             yield wrong(what, answer.failure, answer.hint or "arcface models verify", provider=provider)

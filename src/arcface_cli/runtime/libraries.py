@@ -83,9 +83,12 @@ def nvidia_libraries(provider: Path, cuda_major: int) -> list[str]:
     Raises what `needed_by` raises.
     """
     found = [name for name in needed_by(provider) if re.match(r"lib(cu|nv)", name)]
-    return (
-        found if any("cudnn" in name for name in found) else [*found, _CUDNN_OF_CUDA.get(cuda_major, _CUDNN)]
-    )
+    return found if any("cudnn" in name for name in found) else [*found, cudnn_library(cuda_major)]
+
+
+def cudnn_library(cuda_major: int) -> str:
+    """Name of the cuDNN that goes with a CUDA."""
+    return _CUDNN_OF_CUDA.get(cuda_major, _CUDNN)
 
 
 def locate(name: str, load: Callable[[str], Any] = ctypes.CDLL, maps: Path = MAPS) -> Library:
@@ -159,6 +162,13 @@ def _cudnn_version(library: Any) -> str:
     return f"{number // major}.{number % major // 100}.{number % 100}"
 
 
+def _tensorrt_version(library: Any) -> str:
+    """101401 is 10.14.1; before TensorRT 10 the major number counted thousands."""
+    number = int(library.getInferLibVersion())
+    major = 10_000 if number >= 100_000 else 1000
+    return f"{number // major}.{number % major // 100}.{number % 100}"
+
+
 _VERSIONS: dict[str, VersionOf] = {
     "libcuda": _cuda_number("cuDriverGetVersion"),
     "libcudart": _cuda_number("cudaRuntimeGetVersion"),
@@ -167,4 +177,5 @@ _VERSIONS: dict[str, VersionOf] = {
     "libcufft": _properties("cufftGetProperty"),
     "libcurand": _properties("curandGetProperty"),
     "libcudnn": _cudnn_version,
+    "libnvinfer": _tensorrt_version,
 }

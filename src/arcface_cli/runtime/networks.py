@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from arcface_cli.runtime.rewritten import kept_or_made
+from arcface_cli.runtime.rewritten import REWRITE_VERSION, kept_or_made
 from arcface_cli.runtime.sessions import Session, SessionOptions, open_session
+from arcface_cli.runtime.spreading import SpreadNetwork
 
 if TYPE_CHECKING:
     from arcface_cli.runtime.graphs import Scaling
@@ -51,17 +52,31 @@ def open_network(
     *,
     sha256: str = "",
     kept: Path | None = None,
-) -> Session:
-    """Load the network of `path`.
+) -> Session | SpreadNetwork:
+    """Load the network of `path`, on every card of the device.
 
-    sha256: of the file.  kept: folder for rewritten graphs (see `rewritten`); needs the sha256.
-    Raises ModelUnusable or DeviceUnavailable (see `open_session`).
+    sha256: of the file; needed for TensorRT.  kept: folder for rewritten graphs (see `rewritten`); needs the
+    sha256. Raises ModelUnusable or DeviceUnavailable (see `open_session`).
     """
-    if not rewrite and precision is Precision.FP32:
-        return open_session(path, path.name, options)
     key = f"{sha256}-{rewrite.key}-{precision.value}"
-    graph = kept_or_made(kept if sha256 else None, key, lambda: rewritten(path, rewrite, precision))
-    return open_session(graph, path.name, options)
+    graph: Path | bytes = path
+    if rewrite or precision is not Precision.FP32:
+        graph = kept_or_made(kept if sha256 else None, key, lambda: rewritten(path, rewrite, precision))
+    sessions = [
+        _on_one_card(graph, path.name, replace(options, device=device), f"{key}-{REWRITE_VERSION}")
+        for device in options.device.singly()
+    ]
+    return sessions[0] if len(sessions) == 1 else SpreadNetwork(sessions)
+
+
+def _on_one_card(graph: Path | bytes, name: str, options: SessionOptions, key: str) -> Session:
+    """key: names the graph, for TensorRT's engines."""
+    card = options.device.cuda_index
+    if options.engines is None or card is None:
+        return open_session(graph, name, options)
+    if key.startswith("-"):
+        raise ValueError("TensorRT's engines are kept by the hash of their network")
+    return open_session(graph, name, options, options.engines.of(key, name, card))
 
 
 def rewritten(path: Path, rewrite: Rewrite, precision: Precision) -> bytes:

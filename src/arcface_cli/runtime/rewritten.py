@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-REWRITE_VERSION = 2
+REWRITE_VERSION = 3
 """Grows whenever `graphs` writes something else for the same file."""
 
 DIGEST_BYTES = 32

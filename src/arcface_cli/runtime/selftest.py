@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,14 @@ from numpy.typing import NDArray
 
 from arcface_cli.errors import DeviceUnavailable, ModelUnusable
 from arcface_cli.faces import CROP_SIDE
-from arcface_cli.runtime.devices import cuda_obstacle, this_machine
+from arcface_cli.runtime.devices import (
+    TENSORRT_PROVIDER,
+    cuda_obstacle,
+    provider_file,
+    tensorrt_obstacle,
+    this_machine,
+    unloadable,
+)
 from arcface_cli.runtime.sessions import CPU_PROVIDER, CUDA_PROVIDER
 
 EXPECTED = (
@@ -98,7 +104,7 @@ def network() -> bytes:
 
 
 def small_trial(provider: str) -> dict[str, float]:
-    """Embed the picture with the small network on `provider`.
+    """Embed the picture with the small network on `provider`, "CUDAExecutionProvider:1" for its card 1.
 
     difference: largest of a component from EXPECTED.  milliseconds: of a second run.
     Raises DeviceUnavailable when the provider doesn't serve, ModelUnusable when it answers with nonsense.
@@ -137,30 +143,31 @@ def _embedded(
 
 def _session(model: bytes | str, provider: str) -> Any:
     """A session that `provider` serves, or DeviceUnavailable with the first thing that is missing."""
-    machine = this_machine()
-    ort = machine.onnxruntime()
+    name, _, card = provider.partition(":")
+    ort = this_machine().onnxruntime()
     ort.set_default_logger_severity(4)
-    _require(provider, ort)
+    _require(name, int(card or 0), ort)
     options = ort.SessionOptions()
     options.log_severity_level = 4
-    wanted = [provider] if provider == CPU_PROVIDER else [provider, CPU_PROVIDER]
-    session = ort.InferenceSession(model, options, providers=wanted)
+    first: Any = (name, {"device_id": card}) if card else name
+    wanted = [first] if name == CPU_PROVIDER else [first, CPU_PROVIDER]
+    session = ort.InferenceSession(model, options, providers=wanted, enable_fallback=0)
     serving = session.get_providers()
-    if not serving or serving[0] != provider:
+    if not serving or serving[0] != name:
         raise DeviceUnavailable(f"ONNX Runtime serves with {', '.join(serving) or 'nothing'} instead")
     return session
 
 
-def _require(provider: str, ort: Any) -> None:
+def _require(provider: str, card: int, ort: Any) -> None:
     machine = this_machine()
     if provider not in ort.get_available_providers():
         raise DeviceUnavailable(f"the installed onnxruntime ({ort.__version__}) is built without {provider}")
-    if provider == CUDA_PROVIDER:
-        obstacle = cuda_obstacle(0, machine)
-        if obstacle is not None:
-            raise DeviceUnavailable(obstacle.reason, hint=obstacle.hint)
-    word = provider.removesuffix("ExecutionProvider").lower()
-    library = Path(ort.__file__).parent / "capi" / f"libonnxruntime_providers_{word}.so"
-    reason = machine.missing(str(library)) if library.exists() else None
+    obstacle = cuda_obstacle(card, machine) if provider in (CUDA_PROVIDER, TENSORRT_PROVIDER) else None
+    if obstacle is None and provider == TENSORRT_PROVIDER:
+        obstacle = tensorrt_obstacle(machine)
+    if obstacle is not None:
+        raise DeviceUnavailable(obstacle.reason, hint=obstacle.hint)
+    library = provider_file(ort, provider.removesuffix("ExecutionProvider").lower())
+    reason = unloadable(library, machine) if library.exists() else None
     if reason is not None:
         raise DeviceUnavailable(reason)

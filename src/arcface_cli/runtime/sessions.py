@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from arcface_cli.errors import DeviceUnavailable, ModelUnusable
 from arcface_cli.faces import Fed
-from arcface_cli.runtime.devices import CPU, Device, import_onnxruntime, preload_cuda_libraries
+from arcface_cli.runtime.devices import (
+    CPU,
+    TENSORRT_PROVIDER,
+    Device,
+    import_onnxruntime,
+    preload_cuda_libraries,
+)
+
+if TYPE_CHECKING:
+    from arcface_cli.runtime.engines import Engine, Engines
 
 CPU_PROVIDER = "CPUExecutionProvider"
 CUDA_PROVIDER = "CUDAExecutionProvider"
@@ -24,7 +34,8 @@ class SessionOptions:
     """Where and how a network runs.
 
     threads: of one run, on the CPU; 0 leaves it to the runtime.  varied: whether inputs come in many shapes.
-    exact: on CUDA, factors keep their 24 bits; else float32 products are TF32's, of 11.
+    exact: on CUDA, factors keep their 24 bits; else float32 products are TF32's, of 11.  engines: of
+    TensorRT, which then goes before CUDA (`networks.open_network`); None: CUDA alone.
     """
 
     device: Device = CPU
@@ -32,6 +43,7 @@ class SessionOptions:
     varied: bool = False
     exact: bool = False
     chatty: bool = False
+    engines: Engines | None = None
 
 
 class Session:
@@ -83,24 +95,30 @@ class Session:
         return outputs
 
 
-def open_session(model: Path | bytes, name: str, options: SessionOptions) -> Session:
+def open_session(
+    model: Path | bytes, name: str, options: SessionOptions, engine: Engine | None = None
+) -> Session:
     """Load a network from a file or from bytes and make sure that the promised device serves it.
 
-    Raises ModelUnusable for what is no ONNX graph, DeviceUnavailable when the device doesn't serve.
+    options: for one card at most.  engine: of TensorRT, built if it isn't there. Raises ModelUnusable for
+    what is no ONNX graph, DeviceUnavailable when the device or TensorRT doesn't serve.
     """
     ort: Any = import_onnxruntime()
     ort.set_default_logger_severity(_EVERYTHING if options.chatty else _FATAL_ONLY)
     source = str(model) if isinstance(model, Path) else model
-    try:
-        session = ort.InferenceSession(
-            source, _native_options(ort, options), providers=_providers(ort, options)
-        )
-    except Exception as error:  # as above
-        raise ModelUnusable(
-            f"{name}: ONNX Runtime can't load it ({_first_line(error)})",
-            hint="verify the weights with: arcface models verify",
-        ) from error
-    _check_device(session.get_providers(), options.device, name)
+    native, providers = _native_options(ort, options), _providers(ort, options, engine)
+    hint = "verify the weights with: arcface models verify"
+    if engine is not None and engine.built:
+        hint = f"remove what TensorRT may have left damaged: {engine.folder}"
+    with contextlib.nullcontext() if engine is None else engine.building():
+        try:  # a failure must be one: by itself the runtime would go on on the CPU
+            session = ort.InferenceSession(source, native, providers=providers, enable_fallback=0)
+        except Exception as error:  # as above
+            raise ModelUnusable(
+                f"{name}: ONNX Runtime can't load it ({_first_line(error)})", hint=hint
+            ) from error
+        wanted = providers[0] if isinstance(providers[0], str) else providers[0][0]
+        _check_serving(session.get_providers(), wanted, options.device, name)
     return Session(session, name, options.device)
 
 
@@ -114,11 +132,17 @@ def _native_options(ort: Any, options: SessionOptions) -> Any:
     return native
 
 
-def _providers(ort: Any, options: SessionOptions) -> Sequence[str | tuple[str, Mapping[str, str]]]:
-    if options.device.cuda_index is None:
+def _providers(
+    ort: Any, options: SessionOptions, engine: Engine | None
+) -> Sequence[str | tuple[str, Mapping[str, str]]]:
+    """The one that shall serve first. What TensorRT leaves is CUDA's, what that leaves the CPU's."""
+    card = options.device.cuda_index
+    if card is None:
         return [CPU_PROVIDER]
     preload_cuda_libraries(ort)
-    return [(CUDA_PROVIDER, cuda_options(options)), CPU_PROVIDER]
+    cuda = (CUDA_PROVIDER, cuda_options(options))
+    first = [] if engine is None else [(TENSORRT_PROVIDER, engine.options(card))]
+    return [*first, cuda, CPU_PROVIDER]
 
 
 def cuda_options(options: SessionOptions) -> dict[str, str]:
@@ -135,13 +159,14 @@ def cuda_options(options: SessionOptions) -> dict[str, str]:
     }
 
 
-def _check_device(serving: Sequence[str], device: Device, name: str) -> None:
-    """ONNX Runtime falls back to the CPU in silence; we don't."""
-    wanted = CPU_PROVIDER if device.cuda_index is None else CUDA_PROVIDER
+def _check_serving(serving: Sequence[str], wanted: str, device: Device, name: str) -> None:
+    """ONNX Runtime leaves a provider that can't be had out of its list in silence; we don't."""
     if not serving or serving[0] != wanted:
+        through = " through TensorRT" if wanted == TENSORRT_PROVIDER else ""
         raise DeviceUnavailable(
-            f"{name}: asked for {device}, but ONNX Runtime serves it with {', '.join(serving) or 'nothing'}",
-            hint="see which CUDA and cuDNN libraries are missing, or use --device cpu",
+            f"{name}: asked for {device}{through}, "
+            f"but ONNX Runtime serves it with {', '.join(serving) or 'nothing'}",
+            hint="see what is missing with: arcface doctor; or use --device cpu",
         )
 
 

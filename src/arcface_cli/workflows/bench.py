@@ -160,11 +160,11 @@ def _work(parts: Parts) -> dict[str, dict[Ceiling, float]]:
 def trials(parts: Parts, samples: Samples) -> dict[str, tuple[Trial, int]]:
     """Ceilings and stages, by name, each with the number of its callers.
 
-    Photographs are worked on by all workers at once, as in every verb, crops too, unless a GPU takes them
-    together; a search has all cores for itself.
+    Photographs are worked on by all workers at once, as in every verb, crops too, unless GPUs take them
+    together, a batch each; a search has all cores for itself.
     """
     workers, photographs = parts.workers, samples.photographs
-    embedders = 1 if parts.stages.pooled else workers
+    embedders = parts.stages.pooled or workers
     crops = _crops(photographs, parts.recogniser.batch)
     probes = unit_vectors(PROBES, parts.recogniser.fingerprint.dimension, _SEED)
     with_faces = [sample for sample in photographs if sample.faces]

@@ -52,12 +52,17 @@ def examine(
     model: str | None = None,
     detector: str | None = None,
     here: Surroundings | None = None,
+    *,
+    tensorrt: bool = False,
 ) -> Iterator[Finding]:
-    """One finding after another. version: of arcface.  model, detector: as set, None for the store's."""
+    """One finding after another. version: of arcface.  model, detector: as set, None for the store's.
+
+    tensorrt: whether the settings ask for it.
+    """
     asked = Surroundings() if here is None else here
     yield python(sys.version_info[:2], version)
     yield system()
-    runtime = list(runtime_room.findings(asked))
+    runtime = list(runtime_room.findings(asked, tensorrt=tensorrt))
     yield from runtime
     serving = runtime_room.serving_providers(runtime)
     gpus = any(provider != CPU_PROVIDER for provider in serving)

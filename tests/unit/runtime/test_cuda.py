@@ -24,7 +24,7 @@ pytestmark = [
 ]
 
 SCALING = PixelScaling(rgb=True, mean=127.5, scale=127.5)
-CUDA, CPU = SessionOptions(Device(0)), SessionOptions(threads=1)
+CUDA, CPU = SessionOptions(Device((0,))), SessionOptions(threads=1)
 TF32 = 2e-2
 """Of sums of a few dozen products whose factors are rounded to 10 bits."""
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,16 +16,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from arcface_cli.errors import DeviceUnavailable, RuntimeMissing, UsageError
-from arcface_cli.runtime.devices import CPU, DRIVER_LIBRARY, Device, Machine, choose_device
+from arcface_cli.runtime.cards import DRIVER_LIBRARY
+from arcface_cli.runtime.devices import CPU, Device, Machine, choose_device, read_device
 
-CUDA_LIBRARY = "libonnxruntime_providers_cuda.so"
+CUDA_LIBRARY, CUDNN, TENSORRT_LIBRARY = "libcublas.so.13", "libcudnn.so.9", "libnvinfer.so.10"
+NEEDED = {
+    "libonnxruntime_providers_cuda.so": [CUDA_LIBRARY, "libcudart.so.13", "libc.so.6"],
+    "libonnxruntime_providers_tensorrt.so": [CUDA_LIBRARY, TENSORRT_LIBRARY, "libnvonnxparser.so.10"],
+}
+"""What the files of onnxruntime-gpu 1.31.1 ask for, abridged."""
+BOTH = ("TensorrtExecutionProvider", "CUDAExecutionProvider")
 
 
 class FakeRuntime(SimpleNamespace):
     """An onnxruntime that prints what it can't preload, as the real one does."""
 
     def __init__(self, *providers: str) -> None:
-        super().__init__(__version__="1.31.1", __file__="/somewhere/onnxruntime/__init__.py")
+        super().__init__(
+            __version__="1.31.1", __file__="/somewhere/onnxruntime/__init__.py", cuda_version="13.0"
+        )
         self._providers = providers
 
     def get_available_providers(self) -> list[str]:
@@ -35,14 +45,24 @@ class FakeRuntime(SimpleNamespace):
 
 
 def machine(
-    *, cuda_build: bool = True, missing: Collection[str] = (), devices: int = 1, gpu_seen: bool = True
+    *,
+    providers: Sequence[str] = BOTH,
+    missing: Collection[str] = (),
+    devices: int = 1,
+    gpu_seen: bool = True,
+    loaded: list[str] | None = None,
 ) -> Machine:
-    def missing_library(library: str) -> str | None:
-        name = Path(library).name
+    """loaded: gets the names of the libraries that were tried."""
+
+    def missing_library(name: str) -> str | None:
+        if loaded is not None:
+            loaded.append(name)
         return f"{name}: cannot open shared object file" if name in missing else None
 
-    runtime = FakeRuntime(*(["CUDAExecutionProvider"] if cuda_build else []))
-    return Machine(lambda: runtime, missing_library, lambda: devices, lambda: gpu_seen)
+    runtime = FakeRuntime(*providers)
+    return Machine(
+        lambda: runtime, missing_library, lambda: devices, lambda: gpu_seen, lambda file: NEEDED[file.name]
+    )
 
 
 def never() -> Any:
@@ -55,22 +75,119 @@ def test_the_cpu_needs_no_look_at_the_machine() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wanted", "index"), [("auto", 0), ("cuda", 0), ("cuda:0", 0), ("cuda:1", 1), (" CUDA:1 ", 1)]
+    ("wanted", "cards"),
+    [
+        ("auto", (0,)),
+        ("cuda", (0,)),
+        ("cuda:0", (0,)),
+        (" CUDA:1 ", (1,)),
+        ("cuda:0,1", (0, 1)),
+        ("cuda:1,0", (1, 0)),
+    ],
 )
-def test_cuda_is_taken_where_everything_is_there(wanted: str, index: int) -> None:
+def test_cuda_is_taken_where_everything_is_there(wanted: str, cards: tuple[int, ...]) -> None:
     choice = choose_device(wanted, machine(devices=2))
-    assert choice.device == Device(index)
-    assert str(choice.device) == f"cuda:{index}"
+    assert choice.device == Device(cards)
+    assert str(choice.device) == f"cuda:{','.join(map(str, cards))}"
+    assert choice.device.cuda_index == cards[0]
+    assert [each.cards for each in choice.device.singly()] == [(card,) for card in cards]
     assert choice.remark is None
 
 
+def test_the_cpu_is_one_device() -> None:
+    assert CPU.singly() == (CPU,)
+    assert CPU.cuda_index is None
+
+
+@given(st.lists(st.integers(0, 999), min_size=1, max_size=9, unique=True))
+def test_a_device_is_read_from_its_own_words(cards: list[int]) -> None:
+    assert read_device(str(Device(tuple(cards)))) == Device(tuple(cards))
+
+
+@pytest.mark.parametrize("word", ["cuda:0,0", "cuda:1,0,1", "cuda:0,00"])
+def test_a_card_named_twice_is_wrong_usage(word: str) -> None:
+    with pytest.raises(UsageError, match=r"^--device cuda:.*: card [01] is named twice$"):
+        choose_device(word, machine(devices=2))
+
+
+def test_one_unknown_card_of_several_is_named() -> None:
+    with pytest.raises(DeviceUnavailable, match=r"sees 2 CUDA devices, so there is no cuda:7$"):
+        choose_device("cuda:0,7", machine(devices=2))
+
+
+def test_the_files_of_providers_are_never_loaded_without_their_host() -> None:
+    loaded: list[str] = []
+    choose_device("cuda", machine(loaded=loaded), tensorrt=True)
+    assert {CUDNN, CUDA_LIBRARY, TENSORRT_LIBRARY} <= set(loaded)
+    assert not [name for name in loaded if "onnxruntime" in name]
+
+
+def test_a_provider_whose_file_cannot_be_read_is_told() -> None:
+    def gone(file: Path) -> Sequence[str]:
+        raise OSError(f"{file.name} is gone")
+
+    sound = machine()
+    here = Machine(sound.onnxruntime, sound.missing, sound.cuda_devices, sound.gpu_seen, gone)
+    with pytest.raises(DeviceUnavailable, match=r"libonnxruntime_providers_cuda\.so is gone"):
+        choose_device("cuda", here)
+
+
+def test_a_driver_that_does_not_start_is_told() -> None:
+    def mismatch() -> int:
+        raise DeviceUnavailable("the driver doesn't start (CUDA_ERROR_SYSTEM_DRIVER_MISMATCH, 803)")
+
+    sound = machine()
+    here = Machine(sound.onnxruntime, sound.missing, mismatch, sound.gpu_seen, sound.needed)
+    with pytest.raises(DeviceUnavailable, match=r"^--device cuda: the driver doesn't start \(CUDA_ERROR"):
+        choose_device("cuda", here)
+
+
+# --- TensorRT ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("wanted", ["auto", "cuda", "cuda:0,1"])
+def test_tensorrt_goes_with_any_card(wanted: str) -> None:
+    assert choose_device(wanted, machine(devices=2), tensorrt=True).device.cards
+
+
+def test_tensorrt_on_the_cpu_is_wrong_usage() -> None:
+    with pytest.raises(UsageError, match="not with --device cpu") as raised:
+        choose_device("cpu", machine(), tensorrt=True)
+    assert "--no-tensorrt" in str(raised.value.hint)
+
+
+NO_TENSORRT = [
+    (machine(providers=BOTH[1:]), "built without TensorRT", "arcface-cli[gpu]"),
+    (machine(missing=[TENSORRT_LIBRARY]), r"\(libnvinfer\.so\.10: cannot open", "arcface-cli[gpu,tensorrt]"),
+    (machine(missing=[DRIVER_LIBRARY]), "driver is not installed", "nvidia-smi"),
+    (machine(missing=[CUDA_LIBRARY]), r"CUDA provider can't be loaded \(libcublas", "arcface-cli[gpu]"),
+]
+
+
+@pytest.mark.parametrize("wanted", ["auto", "cuda"])
+@pytest.mark.parametrize(("here", "reason", "hint"), NO_TENSORRT, ids=["build", "tensorrt", "driver", "cuda"])
+def test_tensorrt_that_cant_be_had_is_told_and_never_replaced(
+    wanted: str, here: Machine, reason: str, hint: str
+) -> None:
+    with pytest.raises(DeviceUnavailable, match=r"^--tensorrt: .*" + reason) as raised:
+        choose_device(wanted, here, tensorrt=True)
+    assert raised.value.exit_status == 5
+    assert hint in str(raised.value.hint)
+
+
+@pytest.mark.parametrize("wanted", ["auto", "cuda"])
+def test_without_being_asked_for_tensorrt_is_not_missed(wanted: str) -> None:
+    assert choose_device(wanted, machine(missing=[TENSORRT_LIBRARY])).device == Device((0,))
+
+
 OBSTACLES = [
-    (machine(cuda_build=False), "built without CUDA", "arcface-cli[gpu]"),
+    (machine(providers=()), "built without CUDA", "arcface-cli[gpu]"),
     (machine(missing=[DRIVER_LIBRARY]), "driver is not installed", "nvidia-smi"),
     (machine(devices=0), "no CUDA device", "CUDA_VISIBLE_DEVICES"),
-    (machine(missing=[CUDA_LIBRARY]), "libonnxruntime_providers_cuda.so: cannot open", "arcface-cli[gpu]"),
+    (machine(missing=[CUDA_LIBRARY]), r"\(libcublas\.so\.13: cannot open", "arcface-cli[gpu]"),
+    (machine(missing=[CUDNN]), r"\(libcudnn\.so\.9: cannot open", "arcface-cli[gpu]"),
 ]
-NAMES = ["build", "driver", "device", "library"]
+NAMES = ["build", "driver", "device", "library", "cudnn"]
 
 
 @pytest.mark.parametrize(("here", "reason", "hint"), OBSTACLES, ids=NAMES)
@@ -89,11 +206,11 @@ def test_auto_takes_the_cpu_and_says_why_when_a_gpu_was_seen(here: Machine, reas
     choice = choose_device("auto", here)
     assert choice.device == CPU
     assert choice.remark is not None
-    assert reason in choice.remark
+    assert re.search(reason, choice.remark)
 
 
 def test_auto_says_nothing_where_there_is_no_gpu_and_no_runtime_for_one() -> None:
-    here = machine(cuda_build=False, missing=[DRIVER_LIBRARY], gpu_seen=False)
+    here = machine(providers=(), missing=[DRIVER_LIBRARY], gpu_seen=False)
     assert choose_device("auto", here).remark is None
 
 
@@ -125,7 +242,23 @@ def test_any_other_word_is_wrong_usage(word: str) -> None:
         choose_device(word, machine())
 
 
-@pytest.mark.parametrize("word", ["cuda:", "cuda:-1", "cuda:x", "cuda:1000", "cuda 0", "gpu", ""])
+@pytest.mark.parametrize(
+    "word",
+    [
+        "cuda:",
+        "cuda:-1",
+        "cuda:x",
+        "cuda:1000",
+        "cuda 0",
+        "cuda:0,",
+        "cuda:,1",
+        "cuda:0,cuda:1",
+        "auto,cuda",
+        "cpu,cuda",
+        "gpu",
+        "",
+    ],
+)
 def test_near_misses_are_wrong_usage_too(word: str) -> None:
     with pytest.raises(UsageError, match="no such device"):
         choose_device(word, machine())

@@ -70,6 +70,20 @@ def test_a_batch_has_no_more_pictures_than_allowed() -> None:
     assert [sums[0, 0] for sums, _ in answers] == [48 * value for value in range(6)]
 
 
+def test_as_many_runs_are_under_way_as_the_network_takes_and_the_rest_gathers() -> None:
+    network = SlowNetwork()
+    shared = GatheringNetwork(network, at_once=2)
+    with ThreadPoolExecutor(6) as pool:
+        asked = [pool.submit(shared.run, canvas(value)) for value in range(6)]
+        while len(network.counts) < 2 or len(shared._waiting) < 4:
+            threading.Event().wait(0.001)
+        assert network.counts == [1, 1]
+        network.go.set()
+        answers = [future.result(WAIT) for future in asked]
+    assert sum(network.counts) == 6
+    assert [sums[0, 0] for sums, _ in answers] == [48 * value for value in range(6)]
+
+
 def test_one_thread_alone_gets_runs_of_its_own() -> None:
     network = SlowNetwork()
     network.go.set()

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from arcface_cli.errors import DeviceUnavailable
-from arcface_cli.runtime.cards import Card, cards, driver_version
+from arcface_cli.runtime.cards import Card, Memory, cards, driver_version, memory
 from arcface_cli.runtime.libraries import Library, locate, needed_by, nvidia_libraries, version_of
 
 NATIVE = next(Path(onnxruntime.__file__).parent.glob("capi/onnxruntime_pybind11_state*.so"))
@@ -157,6 +157,8 @@ class Counted:
         ("libcublasLt.so.12", SimpleNamespace(cublasLtGetProperty=writes(12, 4, 5)), "12.4.5"),
         ("libcudnn.so.9", SimpleNamespace(cudnnGetVersion=Counted(91002)), "9.10.2"),
         ("libcudnn.so.8", SimpleNamespace(cudnnGetVersion=Counted(8907)), "8.9.7"),
+        ("libnvinfer.so.10", SimpleNamespace(getInferLibVersion=Counted(101401)), "10.14.1"),
+        ("libnvinfer.so.8", SimpleNamespace(getInferLibVersion=Counted(8601)), "8.6.1"),
         ("libnvrtc.so.12", SimpleNamespace(), None),
     ],
 )
@@ -167,8 +169,10 @@ def test_versions_are_what_the_libraries_say(name: str, library: Any, version: s
 class FakeDriver:
     """libcuda with two cards, or one whose start fails."""
 
-    def __init__(self, status: int = 0) -> None:
+    def __init__(self, status: int = 0, memory_status: int = 0) -> None:
         self.status = status
+        self.memory_status = memory_status
+        self.retained: list[int] = []
 
     def cuInit(self, flags: int) -> int:
         return self.status
@@ -193,9 +197,38 @@ class FakeDriver:
         memory._obj.value = 80 * 2**30
         return 0
 
+    def cuDevicePrimaryCtxRetain(self, context: Any, device: Any) -> int:
+        self.retained.append(device.value)
+        return 0
+
+    def cuCtxPushCurrent_v2(self, context: Any) -> int:
+        return 0
+
+    def cuMemGetInfo_v2(self, free: Any, total: Any) -> int:
+        free._obj.value, total._obj.value = 50 * 2**30, 80 * 2**30
+        return self.memory_status
+
+    def cuCtxPopCurrent_v2(self, context: Any) -> int:
+        return 0
+
+    def cuDevicePrimaryCtxRelease_v2(self, device: Any) -> int:
+        self.retained.remove(device.value)
+        return 0
+
 
 def test_cards_are_told_by_name_and_memory() -> None:
     assert cards(lambda name: FakeDriver()) == [Card("Card 0", 80 * 2**30), Card("Card 1", 80 * 2**30)]
+
+
+@pytest.mark.parametrize("memory_status", [0, 2])
+def test_what_a_card_has_left_is_asked_in_a_context_that_is_given_back(memory_status: int) -> None:
+    driver = FakeDriver(memory_status=memory_status)
+    if memory_status:
+        with pytest.raises(DeviceUnavailable, match="CUDA error 2"):
+            memory(1, lambda name: driver)
+    else:
+        assert memory(1, lambda name: driver) == Memory(free=50 * 2**30, total=80 * 2**30)
+    assert driver.retained == []
 
 
 def test_a_driver_may_have_no_cards() -> None:

@@ -88,10 +88,10 @@ def test_a_run_on_the_device_alone_is_a_run(tmp_path: Path) -> None:
 
 
 def test_cuda_is_told_what_varies_and_what_must_be_exact() -> None:
-    finder = cuda_options(SessionOptions(Device(1), varied=True, exact=True))
+    finder = cuda_options(SessionOptions(Device((1,)), varied=True, exact=True))
     assert finder["device_id"] == "1"
     assert (finder["cudnn_conv_algo_search"], finder["use_tf32"]) == ("HEURISTIC", "0")
-    recogniser = cuda_options(SessionOptions(Device(0)))
+    recogniser = cuda_options(SessionOptions(Device((0,))))
     assert (recogniser["cudnn_conv_algo_search"], recogniser["use_tf32"]) == ("EXHAUSTIVE", "1")
 
 
@@ -163,5 +163,5 @@ def test_a_cpu_that_serves_where_cuda_was_promised_is_not_accepted_in_silence(
         pytest.skip("this onnxruntime may really serve CUDA")
     path = recogniser_graph(tmp_path / "net.onnx")
     with pytest.raises(DeviceUnavailable, match=r"net\.onnx: asked for cuda:0, but .* CPUExecutionProvider"):
-        open_session(path, path.name, SessionOptions(Device(0)))
+        open_session(path, path.name, SessionOptions(Device((0,))))
     assert capfd.readouterr().out == ""

@@ -64,7 +64,7 @@ def parts(
     *,
     index: CountingIndex | None = None,
     workers: int = 1,
-    pooled: bool = False,
+    pooled: int = 0,
     operations: int | None = OPERATIONS,
     once: Callable[[], None] = lambda: None,
 ) -> Parts:
@@ -147,9 +147,9 @@ def test_on_drawn_photographs_the_detector_looks_but_need_not_find() -> None:
     assert next(looks) > 0
 
 
-@pytest.mark.parametrize(("pooled", "callers"), [(False, 3), (True, 1)])
+@pytest.mark.parametrize(("pooled", "callers"), [(0, 3), (1, 1), (2, 2)])
 def test_a_gpu_gets_its_crops_from_one_caller_and_a_cpu_from_all(
-    samples: Samples, pooled: bool, callers: int
+    samples: Samples, pooled: int, callers: int
 ) -> None:
     made = trials(parts(workers=3, pooled=pooled), samples)
     assert made["embed"][1] == callers

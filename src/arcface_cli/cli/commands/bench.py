@@ -18,6 +18,7 @@ def bench(
     detector: options.Detector = None,
     device: options.Device = None,
     precision: options.Precision = None,
+    tensorrt: options.TensorRT = None,
     batch: options.Batch = None,
     jobs: options.Jobs = None,
     index_type: options.VectorKind = None,

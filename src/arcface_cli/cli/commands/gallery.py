@@ -240,6 +240,7 @@ def reembed(
     threshold: options.Threshold = None,
     device: options.Device = None,
     precision: options.Precision = None,
+    tensorrt: options.TensorRT = None,
     flip: options.Flip = None,
     format: options.FormatOfList = None,
     json: options.AsJson = False,

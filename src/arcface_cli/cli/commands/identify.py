@@ -37,6 +37,7 @@ def identify(
     detector: options.Detector = None,
     device: options.Device = None,
     precision: options.Precision = None,
+    tensorrt: options.TensorRT = None,
     flip: options.Flip = None,
     faces: options.FaceChoice = None,
     min_face: options.MinFace = None,
