@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from arcface_cli import __version__
 from arcface_cli.cli.console import say
+from arcface_cli.cli.sparing import spare_inputs
 from arcface_cli.errors import NoInputs, NoOperatingPoint, RuntimeMissing, UsageError
 from arcface_cli.settings import KNOWN, LoadedSettings, Settings, available_cores, load_settings
 
@@ -42,7 +43,11 @@ HANDOVER = 0.0005
 
 
 def settings_from(params: dict[str, Any]) -> LoadedSettings:
-    """Settings from the parameters of a command; --json stands for --format json."""
+    """Settings from the parameters of a command; --json stands for --format json.
+
+    Raises UsageError for what can't be meant, such as an output in the place of an input.
+    """
+    spare_inputs(params)
     options = {name: value for name, value in params.items() if name in KNOWN}
     if params.get("json"):
         if options.get("format") not in (None, "json"):

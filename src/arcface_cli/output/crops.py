@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arcface_cli.imaging.geometry import encode_png
+from arcface_cli.imaging.signature import signed
 from arcface_cli.inputs.photo import Photo
-from arcface_cli.output.files import make_folder, output_file, telling_output
+from arcface_cli.output.files import make_folder, output_file, require_replaceable, telling_output
 from arcface_cli.output.records import Record
 from arcface_cli.output.sinks import to_json
 
@@ -56,12 +57,16 @@ class CropFolder:
         return self._closing.__exit__(kind, error, trace)
 
     def save(self, photo: Photo, crops: NDArray[np.uint8]) -> tuple[Path, ...]:
-        """Save the crops (B, 112, 112, 3) uint8 BGR of one photograph."""
+        """Save the crops (B, 112, 112, 3) uint8 BGR of one photograph. Raises OutputError.
+
+        A file of the same name is replaced if arcface wrote it, else UsageError is raised.
+        """
         stem = file_stem(photo)
         paths = tuple(self._folder / f"{stem}-{index}.png" for index in range(len(crops)))
         for path, crop in zip(paths, crops, strict=True):
             with telling_output(str(path)):
-                path.write_bytes(encode_png(crop))
+                require_replaceable(path, picture=True)
+                path.write_bytes(signed(encode_png(crop)))
         return paths
 
     def noted(self, record: Record) -> Record:

@@ -12,6 +12,7 @@ from typing import BinaryIO
 
 from arcface_cli.errors import OutputError, UsageError
 from arcface_cli.imaging.kinds import picture_kind
+from arcface_cli.imaging.signature import is_signed, signed
 from arcface_cli.inputs.names import printable
 
 _REASON: dict[int | None, str] = {errno.ENOSPC: "the disk is full", errno.EBADF: "it is closed"}
@@ -44,10 +45,10 @@ def whole_file(path: Path, *, picture: bool = False) -> Iterator[BinaryIO]:
     """Write a file that appears under its name, complete and on disk, when the block ends well.
 
     A link stays, and leads to the new file. A device or a pipe (/dev/null, a FIFO) can't appear whole: it is
-    written to as it is, never replaced. picture: one is written, and may replace one.
+    written to as it is, never replaced. picture: one is written, and may replace one that arcface drew.
 
     Raises OutputError when it can't be written, or a run continues it, and UsageError for a folder and for a
-    photograph or a gallery, which no results may replace.
+    photograph or a gallery, which nothing that is written may replace.
     """
     shown = printable(str(path))
     if path.is_dir():
@@ -74,11 +75,28 @@ def whole_file(path: Path, *, picture: bool = False) -> Iterator[BinaryIO]:
                 temporary.unlink(missing_ok=True)
 
 
+def write_picture(path: Path, picture: bytes) -> None:
+    """Write a PNG or a JPEG file, signed and whole. Raises what `whole_file` raises."""
+    with whole_file(path, picture=True) as file:
+        file.write(signed(picture))
+
+
+def require_replaceable(path: Path, *, picture: bool = False) -> None:
+    """Raise UsageError now where `whole_file` would: for a file that is a photograph or a gallery."""
+    if path.is_file():
+        with contextlib.suppress(FileNotFoundError, PermissionError), path.open("rb") as earlier:
+            _refuse_precious(earlier.read(_HEAD), printable(str(path)), picture=picture)
+
+
 def _refuse_precious(head: bytes, shown: str, *, picture: bool) -> None:
     """`-o *.jpg`, written out by a shell, names a photograph to write to; so can a slip name a gallery."""
-    kind = "a database, perhaps a gallery" if head.startswith(_DATABASE) else None
-    if kind is None and not picture and picture_kind(head) is not None:
+    kind = None
+    if head.startswith(_DATABASE):
+        kind = "a database, perhaps a gallery"
+    elif not picture and picture_kind(head) is not None:
         kind = "a picture"
+    elif picture_kind(head) is not None and not is_signed(head):
+        kind = "a picture that arcface didn't draw"
     if kind is not None:
         raise UsageError(f"{shown} is {kind}, and would be replaced", hint="name another file, or remove it")
 

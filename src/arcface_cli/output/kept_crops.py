@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from arcface_cli.gallery.entries import StoredTemplate
-from arcface_cli.output.files import make_folder, whole_file
+from arcface_cli.output.files import make_folder, write_picture
 
 _LONGEST_STEM = 150  # bytes; a file name holds 255
 
@@ -16,8 +16,8 @@ def save_crops(
 ) -> dict[int, Path]:
     """Write the crop of every template that has one as SUBJECT-NUMBER.png; the files, by template number.
 
-    Each file appears whole; one of the same name, which is of the same template, is replaced. A new folder
-    is for its owner only. Raises OutputError.
+    Each file appears whole; one of the same name that arcface wrote, which is of the same template, is
+    replaced. A new folder is for its owner only. Raises OutputError, and UsageError where a photograph lies.
     """
     make_folder(folder, mode=0o700)
     files: dict[int, Path] = {}
@@ -26,8 +26,7 @@ def save_crops(
         if png is None:
             continue
         path = folder / f"{safe_stem(template.subject)}-{template.template_id}.png"
-        with whole_file(path, picture=True) as file:
-            file.write(png)
+        write_picture(path, png)
         files[template.template_id] = path
     return files
 

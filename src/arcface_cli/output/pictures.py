@@ -18,7 +18,7 @@ from arcface_cli.imaging.typeface import Typeface
 from arcface_cli.inputs.names import printable
 from arcface_cli.inputs.photo import Photo
 from arcface_cli.output.crops import file_stem
-from arcface_cli.output.files import make_folder, whole_file
+from arcface_cli.output.files import make_folder, require_replaceable, write_picture
 from arcface_cli.results import IdentifiedPhoto
 
 JPEG_QUALITY = 90
@@ -62,8 +62,7 @@ class AnnotatedFolder:
             raise OutputError(
                 f"{printable(str(path))} can't be drawn: not enough memory", hint="use a smaller photograph"
             ) from error
-        with whole_file(path, picture=True) as file:
-            file.write(data)
+        write_picture(path, data)
         return path
 
 
@@ -118,6 +117,7 @@ class ContactSheets:
 
     def __enter__(self) -> ContactSheets:
         make_folder(self._path.parent)
+        require_replaceable(self._path, picture=True)  # before hours of work, not after them
         return self
 
     def __exit__(
@@ -140,8 +140,7 @@ class ContactSheets:
     def _write(self, path: Path) -> None:
         sheet = contact_sheet(self._cells, COLUMNS, self._typeface)
         png = path.suffix.lower() == ".png"
-        with whole_file(path, picture=True) as file:
-            file.write(encode_png(sheet) if png else encode_jpeg(sheet, JPEG_QUALITY))
+        write_picture(path, encode_png(sheet) if png else encode_jpeg(sheet, JPEG_QUALITY))
         self.files.append(path)
         self._cells = []
 

@@ -10,10 +10,18 @@ import numpy as np
 import pytest
 
 from arcface_cli.errors import OutputError, UsageError
+from arcface_cli.imaging.decode import decode
+from arcface_cli.imaging.geometry import encode_jpeg
 from arcface_cli.inputs.photo import Photo
 from arcface_cli.output.crops import MANIFEST, CropFolder
-from arcface_cli.output.files import make_folder, telling_output, whole_file
-from fakes import photo_file
+from arcface_cli.output.files import (
+    make_folder,
+    require_replaceable,
+    telling_output,
+    whole_file,
+    write_picture,
+)
+from fakes import photo_file, picture_bytes
 from gallery_samples import as_nobody
 
 
@@ -69,15 +77,48 @@ def test_results_replace_no_photograph_and_no_gallery(tmp_path: Path, content: b
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_picture_may_replace_a_picture_but_no_gallery(tmp_path: Path) -> None:
-    path = tmp_path / "sheet.jpg"
-    path.write_bytes(b"\xff\xd8\xff old")
-    with whole_file(path, picture=True) as file:
-        file.write(b"\xff\xd8\xff new")
-    assert path.read_bytes() == b"\xff\xd8\xff new"
-    path.write_bytes(b"SQLite format 3\0")
-    with pytest.raises(UsageError, match="gallery"), whole_file(path, picture=True):
+PNG, JPEG = picture_bytes(), encode_jpeg(np.zeros((19, 19, 3), np.uint8))
+PHOTOGRAPHS = [
+    PNG,
+    JPEG,
+    b"\xff\xd8\xff\xe1 with EXIF",
+    b"GIF89a",
+    b"II*\0 a TIFF or a raw one",
+    b"\xff\xd8\xff\xe0",
+    b"\x89PNG\r\n\x1a\n cut off",
+]
+
+
+@pytest.mark.parametrize("content", [*PHOTOGRAPHS, b"SQLite format 3\0"])
+def test_a_picture_replaces_no_photograph_and_no_gallery(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "precious.jpg"
+    path.write_bytes(content)
+    with pytest.raises(UsageError, match=r"precious\.jpg is a .*, and would be replaced"):
+        write_picture(path, PNG)
+    with pytest.raises(UsageError):
+        require_replaceable(path, picture=True)
+    assert path.read_bytes() == content
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("old", [PNG, JPEG])
+@pytest.mark.parametrize("new", [PNG, JPEG])
+def test_a_picture_replaces_one_that_arcface_drew_but_results_dont(
+    tmp_path: Path, old: bytes, new: bytes
+) -> None:
+    path = tmp_path / "sheet"
+    write_picture(path, old)
+    require_replaceable(path, picture=True)
+    write_picture(path, new)
+    assert np.array_equal(decode(path.read_bytes()), decode(new))
+    with pytest.raises(UsageError, match="sheet is a picture"), whole_file(path):
         pass
+
+
+def test_what_isnt_there_or_is_a_pipe_may_be_written(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for name in ("pipe", "new.jpg", ".", "new/new.jpg"):
+        require_replaceable(tmp_path / name, picture=True)
 
 
 def test_a_link_stays_and_leads_to_the_new_file(tmp_path: Path) -> None:
@@ -165,6 +206,17 @@ def test_crops_are_named_after_photograph_path_and_face_so_that_two_of_one_name_
     assert len(set(paths)) == 4
     assert tuple(paths[:2]) == again
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in paths)
+
+
+def test_a_crop_replaces_no_photograph_and_follows_no_link_to_one(tmp_path: Path) -> None:
+    photo = photo_file(tmp_path, "1.png")
+    with CropFolder(tmp_path / "crops") as folder:
+        (path,) = folder.save(photo, crops(1))
+        path.unlink()
+        path.symlink_to(tmp_path / "1.png")
+        with pytest.raises(UsageError, match=f"{path.name} is a picture that arcface didn't draw"):
+            folder.save(photo, crops(1))
+    assert (tmp_path / "1.png").read_bytes() == picture_bytes()
 
 
 @pytest.mark.parametrize(

@@ -93,6 +93,15 @@ def test_what_cant_be_written_is_one_clear_line_and_leaves_nothing_half_done(tmp
         AnnotatedFolder(tmp_path / "file", TYPEFACE)
 
 
+def test_no_drawing_replaces_a_photograph(tmp_path: Path) -> None:
+    folder = AnnotatedFolder(tmp_path, TYPEFACE)
+    path = folder.draw(Photo(Path("a.jpg")), answer(picture_bytes(), 0.9))
+    path.write_bytes(picture_bytes())
+    with pytest.raises(UsageError, match=f"{path.name} is a picture that arcface didn't draw"):
+        folder.draw(Photo(Path("a.jpg")), answer(picture_bytes(), 0.9))
+    assert path.read_bytes() == picture_bytes()
+
+
 # --- contact sheets -------------------------------------------------------------------------------
 
 
@@ -135,3 +144,24 @@ def test_the_suffix_says_the_format_and_another_one_is_refused(tmp_path: Path) -
             assert sheet.format == kind
     with pytest.raises(UsageError, match=r"--sheet s\.pdf: a contact sheet is a PNG or JPEG file"):
         ContactSheets(Path("s.pdf"), TYPEFACE)
+
+
+def test_a_sheet_that_would_replace_a_photograph_is_refused_before_any_work(tmp_path: Path) -> None:
+    path = tmp_path / "me.png"
+    path.write_bytes(picture_bytes())
+    with pytest.raises(UsageError, match=r"me\.png is a picture that arcface didn't draw"):
+        ContactSheets(path, TYPEFACE).__enter__()
+    assert path.read_bytes() == picture_bytes()
+
+
+def test_a_further_page_replaces_no_photograph_but_the_sheets_of_an_earlier_run(tmp_path: Path) -> None:
+    for _ in range(2):
+        with ContactSheets(tmp_path / "s.png", TYPEFACE) as sheets:
+            sheets.add(Photo(Path("a.jpg")), crops(PAGE + 1))
+    (tmp_path / "s-001.png").write_bytes(picture_bytes())
+    with (
+        pytest.raises(UsageError, match=r"s-001\.png is"),
+        ContactSheets(tmp_path / "s.png", TYPEFACE) as sheets,
+    ):
+        sheets.add(Photo(Path("a.jpg")), crops(PAGE + 1))
+    assert (tmp_path / "s-001.png").read_bytes() == picture_bytes()

@@ -1,0 +1,46 @@
+"""No output takes the place of what the same run reads, or of a photograph: told before any work."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from arcface_cli.errors import UsageError
+from arcface_cli.settings import option_name
+
+OUTPUTS = ("output", "sheet", "report", "save", "html")
+"""Parameters that name a file to write; `align` and `demo` name a folder with the first."""
+
+
+def spare_inputs(params: Mapping[str, Any]) -> None:
+    """Raise UsageError for an output that is there already and that this run reads, or is precious.
+
+    Photographs and lists that were typed are compared by what they lead to. What is found in folders and in
+    lists is a photograph, and no output replaces one, whenever it is met (`output.files`).
+    """
+    for name in OUTPUTS:
+        path = params.get(name)
+        if not isinstance(path, Path) or not path.is_file():
+            continue
+        from arcface_cli.output.files import require_replaceable  # most runs write to no file that is there
+
+        if any(os.path.samestat(path.stat(), each) for each in _files_typed(params)):
+            raise UsageError(
+                f"{option_name(name)} {path}: this run reads that file, and would replace it",
+                hint="name another file to write",
+            )
+        require_replaceable(path, picture=name == "sheet")
+
+
+def _files_typed(params: Mapping[str, Any]) -> Iterator[os.stat_result]:
+    """What every other parameter that may be a path leads to, if it does."""
+    for name, value in params.items():
+        if name not in OUTPUTS:
+            for each in value if isinstance(value, list | tuple) else [value]:
+                if isinstance(each, str | Path):
+                    try:
+                        yield Path(each).stat()
+                    except (OSError, ValueError):  # no file, which is for whoever reads it to say
+                        continue
