@@ -45,6 +45,12 @@ def test_a_sync_takes_back_no_name_that_was_given_in_the_gallery(arcface: Arcfac
     arcface("enroll", people, "--sync")
     arcface("gallery", "rename", "Ada", "Ada Lovelace")
     enrolled = arcface("gallery", "list").records
+    planned = arcface("enroll", people, "--sync", "--prune", "--dry-run")
+    told = [(row["action"], row["subject"], row["was"]) for row in planned.records]
+    assert told == [
+        ("another's", "Ada", f"{people / 'Ada' / name} (Ada Lovelace)") for name in ("ada.jpg", "ada2.jpg")
+    ]
+    assert (planned.status, planned.said) == (3, ["arcface: sync: 1 unchanged, 2 another's"])
     answer = arcface("enroll", people, "--sync", "--prune")
     assert answer.status == 3
     assert set(codes(answer)) == {"enrolled_as_another"}

@@ -39,7 +39,7 @@ def sync_photographs(params: dict[str, Any]) -> int:
         show_rows(plan_rows(plan, prune=params["prune"]), settings, ("action", "subject", "photo", "was"))
         if not settings.quiet:
             say(summary(plan, prune=params["prune"], done=False))
-        return 3 if plan.counts[Action.UNREADABLE] or plan.counts[Action.UNNAMED] else 0
+        return 3 if any(plan.counts[action] for action in UNUSED) else 0
     return carried_out(plan, settings, params)
 
 
@@ -129,6 +129,9 @@ def summary(plan: Plan, *, prune: bool, done: bool) -> str:
         return f"{line}; templates of vanished photographs {'were' if done else 'would be'} removed"
     return f"{line}; --prune removes the templates of vanished photographs"
 
+
+UNUSED = (Action.ANOTHERS, Action.UNREADABLE, Action.UNNAMED)
+"""Photographs that won't be enrolled, which the plan tells of for the first time."""
 
 IDLE = (Action.UNCHANGED, Action.REFUSED)
 """Photographs with nothing to do about them."""

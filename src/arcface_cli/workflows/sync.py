@@ -24,7 +24,7 @@ from arcface_cli.inputs.photo import Photo
 from arcface_cli.pipeline import PhotoOutcome
 from arcface_cli.results import EnrolledPhoto
 from arcface_cli.workflows.enroll import BATCH, entry_of, told
-from arcface_cli.workflows.sync_plan import Action, Plan, Step, is_in_place, place_of
+from arcface_cli.workflows.sync_plan import LOOKED_AT, Action, Plan, Step, is_in_place, place_of
 
 
 class Store(Protocol):
@@ -102,7 +102,7 @@ def _moved_along(step: Step) -> Refusal:
 def _batch(
     steps: list[Step], embedded: Iterator[PhotoOutcome], store: Store, keeping: Keeping
 ) -> Iterator[tuple[Photo, Outcome[EnrolledPhoto]]]:
-    outcomes = [next(embedded) if step.action in (Action.NEW, Action.CHANGED) else None for step in steps]
+    outcomes = [next(embedded) if step.action in LOOKED_AT else None for step in steps]
     entries: list[NewTemplate] = []
     replaced: list[int] = []
     for step, result in zip(steps, outcomes, strict=True):
@@ -122,7 +122,7 @@ _LASTING = (FaceError, EnrolledAsAnother, UnreadableImage, ImageTooLarge, ImageT
 
 def _refusal(step: Step, outcome: Outcome[EnrolledPhoto], keeping: Keeping) -> Refusal | None:
     """What to remember of a photograph that was looked at and not enrolled; None: nothing."""
-    if step.action not in (Action.NEW, Action.CHANGED) or step.content is None or isinstance(outcome, Done):
+    if step.action not in LOOKED_AT or step.content is None or isinstance(outcome, Done):
         return None
     reason = outcome.reason if isinstance(outcome, Skipped) else outcome.error
     ran_short = isinstance(reason.__cause__, MemoryError)

@@ -31,18 +31,24 @@ class Action(StrEnum):
     CHANGED = "changed"
     MOVED = "moved"
     UNCHANGED = "unchanged"
+    ANOTHERS = "another's"
     REFUSED = "refused before"
     VANISHED = "vanished"
     UNNAMED = "nobody's"
     UNREADABLE = "unreadable"
 
 
+LOOKED_AT = (Action.NEW, Action.CHANGED, Action.ANOTHERS)
+"""Photographs that go through the networks: also another's, as there may be a second face on it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """One photograph of the folder. templates: those that stand for it, or that its content replaces.
 
-    was: where a moved photograph was.  owner: whose it was, if it has changed hands.  failure: why it can't
-    be read.  content: SHA-256 of the file.  refusal: what is remembered of one that was refused before.
+    was: where a moved photograph was, or where the other's is.  owner: whose it was, if it has changed hands,
+    or whose it is.  failure: why it can't be read.  content: SHA-256 of the file.  refusal: what is
+    remembered of one that was refused before.
     """
 
     action: Action
@@ -77,7 +83,7 @@ class Plan:
     @property
     def to_embed(self) -> list[Photo]:
         """Photographs that have to go through the networks, in order."""
-        return [step.photo for step in self.steps if step.action in (Action.NEW, Action.CHANGED)]
+        return [step.photo for step in self.steps if step.action in LOOKED_AT]
 
     @property
     def is_whole(self) -> bool:
@@ -132,6 +138,7 @@ class _Comparison:
     below: dict[bytes, list[Enrolled]]
     decided_by: str | None
     settled: set[int] = field(default_factory=set)
+    coming: dict[str, Photo] = field(default_factory=dict)
 
     def step(self, photo: Photo) -> Step:
         try:
@@ -145,13 +152,33 @@ class _Comparison:
         ] or self.known.enrolled_from(content)
         step = self._of_known(photo, same) if same else None
         if step is None:
-            old = self._replaced(photo, content)
-            refusal = self._refusal(photo, content, enrolled=bool(same))
-            looked_at = Action.CHANGED if old else Action.NEW
-            action = looked_at if refusal is None else Action.REFUSED
-            step = Step(action, photo, old, content=content, refusal=refusal)
+            step = self._to_look_at(photo, content, same)
         self.settled.update(step.templates)
         return step
+
+    def _to_look_at(self, photo: Photo, content: str, same: list[Enrolled]) -> Step:
+        old = self._replaced(photo, content)
+        refusal = self._refusal(photo, content, enrolled=bool(same))
+        if refusal is not None:
+            return Step(Action.REFUSED, photo, old, content=content, refusal=refusal)
+        first = self.coming.setdefault(content, photo)
+        others = [(each.subject, each.source_path) for each in same if self._stays(each)]
+        if first.subject != photo.subject:
+            others.append((str(first.subject), place_of(first)))
+        if others:
+            owner, was = others[0]
+            return Step(Action.ANOTHERS, photo, old, was=was, owner=owner, content=content)
+        return Step(Action.CHANGED if old else Action.NEW, photo, old, content=content)
+
+    def _stays(self, template: Enrolled) -> bool:
+        """Whether a template outlives this run: no other content of its photograph's path replaces it."""
+        if template.source_path not in self.present:
+            return True
+        try:
+            now = Photo(Path(os.fsdecode(template.source_path))).read()
+        except ArcfaceError:  # its own step says why, and leaves the template
+            return True
+        return hashlib.sha256(now).hexdigest() == template.content_sha256
 
     def _replaced(self, photo: Photo, content: str) -> tuple[int, ...]:
         """Templates that other content of this photograph's path takes the place of.

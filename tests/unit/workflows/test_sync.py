@@ -94,13 +94,30 @@ def test_a_photograph_in_another_persons_folder_changes_hands(tmp_path: Path) ->
 def test_a_photograph_in_both_folders_is_left_to_be_refused(tmp_path: Path) -> None:
     known = FakeGallery(("bob", tmp_path / "bob/1", "A"))
     plan = compare([photo(tmp_path, "ada/1", "A"), photo(tmp_path, "bob/1", "A")], [tmp_path], known)
-    assert told(plan) == [(Action.NEW, ()), (Action.UNCHANGED, (1,))]
+    assert told(plan) == [(Action.ANOTHERS, ()), (Action.UNCHANGED, (1,))]
 
 
 def test_a_name_given_in_the_gallery_is_not_taken_back_by_the_folder(tmp_path: Path) -> None:
     known = FakeGallery(("Ada Lovelace", tmp_path / "ada/1", "A"))
     plan = compare([photo(tmp_path, "ada/1", "A")], [tmp_path], known)
-    assert (told(plan), plan.vanished) == ([(Action.NEW, ())], ())
+    (step,) = plan.steps
+    assert (step.action, step.templates, step.owner) == (Action.ANOTHERS, (), "Ada Lovelace")
+    assert (step.was, plan.vanished) == (os.fsencode(tmp_path / "ada/1"), ())
+    assert plan.to_embed == [step.photo]  # there may be another face on it
+
+
+def test_one_photograph_in_two_peoples_folders_is_the_firsts(tmp_path: Path) -> None:
+    photos = [photo(tmp_path, name, "A") for name in ("ada/1", "bob/1", "ada/2")]
+    plan = compare(photos, [tmp_path], NobodyKnown())
+    assert told(plan) == [(Action.NEW, ()), (Action.ANOTHERS, ()), (Action.NEW, ())]
+    assert (plan.steps[1].owner, plan.steps[1].was) == ("ada", os.fsencode(tmp_path / "ada/1"))
+    assert plan.to_embed == photos
+
+
+def test_photographs_that_two_people_swap_are_changed_and_nobody_elses(tmp_path: Path) -> None:
+    known = FakeGallery(("ada", tmp_path / "ada/1", "A"), ("bob", tmp_path / "bob/1", "B"))
+    plan = compare([photo(tmp_path, "ada/1", "B"), photo(tmp_path, "bob/1", "A")], [tmp_path], known)
+    assert told(plan) == [(Action.CHANGED, (1,)), (Action.CHANGED, (2,))]
 
 
 def test_a_folder_renamed_like_the_person_is_followed(tmp_path: Path) -> None:
@@ -109,7 +126,7 @@ def test_a_folder_renamed_like_the_person_is_followed(tmp_path: Path) -> None:
     assert (step.action, step.templates, step.owner) == (Action.MOVED, (1,), None)
 
 
-@pytest.mark.parametrize(("subject", "action"), [("ada", Action.UNCHANGED), ("bob", Action.NEW)])
+@pytest.mark.parametrize(("subject", "action"), [("ada", Action.UNCHANGED), ("bob", Action.ANOTHERS)])
 def test_a_photograph_that_is_still_in_another_folder_has_not_moved(
     tmp_path: Path, subject: str, action: Action
 ) -> None:
