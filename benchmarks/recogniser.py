@@ -7,8 +7,8 @@ turns, so that a busy machine is busy for all:
 * arcface: `Recogniser.embed` on uint8 crops, scaling and unit length and all, in each precision asked for.
 
 On CUDA also, for each precision: *device*, the same graph on crops that lie on the card, answers left there;
-TensorRT in float16, where ONNX Runtime can load it; and each rate as a share of the ceiling, which is the
-float16 matrix product measured in the same run over the network's operations a face.
+both through TensorRT, where it can be loaded; and each rate as a share of the ceiling, which is the float16
+matrix product measured in the same run over the network's operations a face.
 
     python benchmarks/recogniser.py
     python benchmarks/recogniser.py --device cuda --batch 64 128 256 512 --precision fp32 fp16
@@ -36,7 +36,7 @@ from arcface_cli.imaging.blob import to_blob
 from arcface_cli.recognition.recogniser import Recogniser
 from arcface_cli.runtime.arithmetic import operations
 from arcface_cli.runtime.ceilings import product_rate
-from arcface_cli.runtime.devices import choose_device
+from arcface_cli.runtime.devices import choose_device, tensorrt_obstacle, this_machine
 from arcface_cli.runtime.graphs import read_facts
 from arcface_cli.runtime.networks import Precision
 from arcface_cli.runtime.sessions import Session, SessionOptions
@@ -45,7 +45,6 @@ from arcface_cli.weights.catalogue import RecogniserEntry
 from arcface_cli.weights.store import InstalledRecogniser
 
 Once = Callable[[], object]
-TENSORRT = "TensorrtExecutionProvider"
 
 
 def main() -> None:
@@ -114,14 +113,19 @@ def contenders(
 ) -> Iterator[tuple[str, Once]]:
     on_cuda = sessions.device.cuda_index is not None
     yield "plain", plain(installed, crops, provider_of(sessions))
-    for precision in precisions:
-        settings = Settings(models_dir=folder, precision=precision)
-        network = build.recogniser_network(installed, settings, sessions)
-        yield f"arcface {precision}", ours(installed, network, crops, padded=on_cuda)
-        if on_cuda:
-            yield f"device {precision}", network.resident(crops)
-    if on_cuda:
-        yield from with_tensorrt(installed, crops, sessions, folder)
+    obstacle = tensorrt_obstacle(this_machine()) if on_cuda else None
+    if obstacle is not None:
+        print(f"without TensorRT: {obstacle.reason}")
+    for tensorrt in (False, True) if on_cuda and obstacle is None else (False,):
+        for precision in precisions:
+            settings = Settings(
+                models_dir=folder, precision=precision, tensorrt=tensorrt, batch=len(crops), quiet=True
+            )
+            network = build.recogniser_network(installed, settings, sessions)
+            name = f"TensorRT {precision}" if tensorrt else precision
+            yield f"arcface {name}", ours(installed, network, crops, padded=on_cuda)
+            if on_cuda:
+                yield f"device {name}", network.resident(crops)
 
 
 def ours(installed: InstalledRecogniser, network: Session, crops: NDArray[np.uint8], *, padded: bool) -> Once:
@@ -153,28 +157,6 @@ def provider_of(sessions: SessionOptions) -> Any:
     return "CPUExecutionProvider" if index is None else ("CUDAExecutionProvider", {"device_id": str(index)})
 
 
-def with_tensorrt(
-    installed: InstalledRecogniser, crops: NDArray[np.uint8], sessions: SessionOptions, folder: Path
-) -> Iterator[tuple[str, Once]]:
-    """The file itself through TensorRT in float16, crops from the host: not a part of the package yet."""
-    chosen = {
-        "device_id": str(sessions.device.cuda_index),
-        "trt_fp16_enable": "True",
-        "trt_engine_cache_enable": "True",
-        "trt_engine_cache_path": str(folder / "engines"),
-    }
-    if TENSORRT not in onnxruntime.get_available_providers():
-        print("TensorRT: this ONNX Runtime is built without it")
-        return
-    session = onnxruntime.InferenceSession(str(installed.path), providers=[(TENSORRT, chosen)])
-    if session.get_providers()[0] != TENSORRT:
-        print("TensorRT: its libraries can't be loaded")
-        return
-    entrance = session.get_inputs()[0].name
-    blob = to_blob(crops, build.scaling_of(installed.entry))
-    yield "TensorRT fp16", lambda: session.run(None, {entrance: blob})
-
-
 # --- turns and figures ------------------------------------------------------------------------------
 
 
@@ -200,12 +182,12 @@ def repeated(once: Once, seconds: float) -> float:
 
 
 def report(batch: int, rates: dict[str, list[float]], ceiling: float) -> None:
-    print(f"\nbatch {batch:4}         faces/s   of plain (least to most)   of the ceiling")
+    print(f"\nbatch {batch:4}             faces/s   of plain (least to most)   of the ceiling")
     for name, runs in rates.items():
         shares = [run / base for run, base in zip(runs, rates["plain"], strict=True)]
         middle = statistics.median(runs)
         spread = f"{statistics.median(shares):6.3f} ({min(shares):.3f} to {max(shares):.3f})"
-        print(f"{name:17} {middle:11.2f}   {spread:>24} {middle / ceiling:14.3f}")
+        print(f"{name:21} {middle:11.2f}   {spread:>24} {middle / ceiling:14.3f}")
 
 
 if __name__ == "__main__":

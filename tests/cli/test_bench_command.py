@@ -176,7 +176,8 @@ def test_the_table_puts_each_rate_under_its_unit() -> None:
             "machine": {"processor": "[EPYC]", "cores": 2, "gpu": None},
             "versions": {"arcface": "0.1.0", "onnxruntime": "1.32.0"},
             "device": "cpu", "detector": "yunet", "recogniser": "small", "recogniser_gflop": None,
-            "precision": "fp32", "batch": 8, "jobs": 3, "templates": 100000, "index_type": "float32",
+            "precision": "fp32", "tensorrt": "10.14.1", "batch": 8, "jobs": 3,
+            "templates": 100000, "index_type": "float32",
             "photographs": {"source": "named", "count": 1, "megapixels": 12.0, "faces": 1},
             "ceilings": {"matrix_gflop_per_second": 200.0, "copy_gb_per_second": 20.0},
             "stages": stages,
@@ -185,6 +186,7 @@ def test_the_table_puts_each_rate_under_its_unit() -> None:
     )  # fmt: skip
     lines = [" ".join(line.split()) for line in shown.splitlines()]
     assert lines[0] == "[EPYC], 2 cores; cpu, ONNX Runtime 1.32.0, arcface 0.1.0"
+    assert lines[1].startswith("yunet finds, small recognises, fp32 by TensorRT 10.14.1; batch 8, ")
     assert lines[5:] == [
         TABLE_HEAD,
         "decode 1,234 0.81",

@@ -60,7 +60,7 @@ def test_features_of_another_kind_are_not_added(arcface: Arcface, album: Path, f
     out = Path(f"out.{form}")
     photos = (album / "ada.jpg", album / "bob.jpg")
     assert arcface("embed", *photos, "-o", out, "--resume").status == 0
-    for other in (("--flip",), ("-m", "mobilefacenet_192"), ("--precision", "fp16")):
+    for other in (("--flip",), ("-m", "mobilefacenet_192"), ("--precision", "fp16"), ("--tensorrt",)):
         answer = arcface("embed", *photos, album / "ada2.jpg", "-o", out, "--resume", *other)
         assert (answer.status, len(answer.said)) == (2, 1), other
 

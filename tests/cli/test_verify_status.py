@@ -61,3 +61,32 @@ def test_a_device_this_machine_hasnt_got_is_5_and_no_answer(arcface: Arcface, al
     assert (answer.status, answer.out, len(answer.said)) == (5, "", 1)
     assert "arcface-cli[gpu]" in answer.err
     assert arcface("verify", album / "ada.jpg", album / "ada2.jpg", "--device", "tpu").status == 2
+
+
+def test_several_cards_are_asked_for_in_one_word_and_each_once(arcface: Arcface, album: Path) -> None:
+    answer = arcface("verify", album / "ada.jpg", album / "ada2.jpg", "--device", "cuda:0,0")
+    assert (answer.status, answer.out, len(answer.said)) == (2, "", 1)
+    assert "card 0 is named twice" in answer.err
+
+
+def test_tensorrt_is_never_replaced_in_silence(arcface: Arcface, album: Path) -> None:
+    ort = pytest.importorskip("onnxruntime")
+    if "CUDAExecutionProvider" in ort.get_available_providers():
+        pytest.skip("this onnxruntime may really serve CUDA")
+    pair = (album / "ada.jpg", album / "ada2.jpg")
+    answer = arcface("verify", *pair, "--tensorrt")
+    assert (answer.status, answer.out, len(answer.said)) == (5, "", 1)
+    assert answer.err.startswith("arcface: --tensorrt: ")
+    contrary = arcface("verify", *pair, "--tensorrt", "--device", "cpu")
+    assert (contrary.status, contrary.out, len(contrary.said)) == (2, "", 1)
+    assert "--no-tensorrt" in contrary.err
+    assert arcface("verify", *pair, "--no-tensorrt", "--device", "cpu").status == 0
+
+
+def test_tensorrt_in_the_settings_is_no_matter_of_verbs_without_a_recogniser(
+    arcface: Arcface, album: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ARCFACE_TENSORRT", "true")
+    crops = tmp_path / "crops"
+    assert arcface("align", album / "ada.jpg", "-o", crops, "--device", "cpu").status == 0
+    assert arcface("verify", album / "ada.jpg", album / "ada2.jpg", "--device", "cpu").status == 2

@@ -251,7 +251,7 @@ def _trial(provider: str, here: Surroundings, cpu_instead: str | None, *, needed
 
 def _short(provider: str) -> str:
     """CUDAExecutionProvider:1 -> CUDA 1"""
-    return provider.replace("ExecutionProvider", "").replace(":", " ")
+    return provider.replace("ExecutionProvider", "").replace(":", " ").replace("Tensorrt", "TensorRT")
 
 
 def recogniser_findings(

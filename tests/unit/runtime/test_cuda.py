@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,14 +12,27 @@ import pytest
 from numpy.typing import NDArray
 from small_graphs import detector_graph, mixing_graph, recogniser_graph
 
+from arcface_cli.faces import CROP_SIDE
 from arcface_cli.imaging.blob import PixelScaling
+from arcface_cli.runtime.cards import cards, memory
 from arcface_cli.runtime.ceilings import copy_rate, product_rate
-from arcface_cli.runtime.devices import Device, choose_device, cuda_obstacle, this_machine
+from arcface_cli.runtime.devices import (
+    Device,
+    choose_device,
+    cuda_obstacle,
+    tensorrt_obstacle,
+    this_machine,
+)
+from arcface_cli.runtime.engines import Engines, kind_here
 from arcface_cli.runtime.gathering import GatheringNetwork
 from arcface_cli.runtime.networks import Precision, Rewrite, open_network
+from arcface_cli.runtime.selftest import network
 from arcface_cli.runtime.sessions import CUDA_PROVIDER, Session, SessionOptions
+from arcface_cli.runtime.spreading import SpreadNetwork
 
 OBSTACLE = cuda_obstacle(0, this_machine())
+NO_TENSORRT = None if OBSTACLE is not None else tensorrt_obstacle(this_machine())
+CARDS = len(cards()) if OBSTACLE is None else 0
 pytestmark = [
     pytest.mark.gpu,
     pytest.mark.skipif(OBSTACLE is not None, reason=f"no GPU to test: {OBSTACLE and OBSTACLE.reason}"),
@@ -68,6 +83,41 @@ def test_workers_that_share_a_card_get_their_own_answers(tmp_path: Path) -> None
     for place, heads in enumerate(answers):
         for head, same in zip(heads, cpu.run(canvases[place : place + 1]), strict=True):
             assert head == pytest.approx(same, abs=TF32)
+
+
+@pytest.mark.skipif(CARDS < 2, reason=f"needs two cards: {CARDS} here")
+def test_two_cards_answer_as_the_cpu_does_and_both_work(tmp_path: Path) -> None:
+    path, rewrite = recogniser_graph(tmp_path / "net.onnx"), Rewrite(batch=True, pixels=SCALING)
+    spread = open_network(path, rewrite, Precision.FP32, SessionOptions(Device((0, 1))))
+    cpu = open_network(path, rewrite, Precision.FP32, CPU)
+    assert isinstance(spread, SpreadNetwork)
+    with ThreadPoolExecutor(2) as pool:
+        answers = list(pool.map(lambda count: spread.run(pixels(count, 8))[0], range(1, 9)))
+    for count, answer in enumerate(answers, start=1):
+        assert answer == pytest.approx(cpu.run(pixels(count, 8))[0], abs=TF32)
+
+
+@pytest.mark.skipif(NO_TENSORRT is not None, reason=f"no TensorRT: {NO_TENSORRT and NO_TENSORRT.reason}")
+@pytest.mark.parametrize("half", [False, True])
+def test_tensorrt_answers_as_the_cpu_does_and_builds_its_engine_once(tmp_path: Path, half: bool) -> None:
+    path = tmp_path / "net.onnx"
+    path.write_bytes(network())
+    told: list[str] = []
+    engines = Engines(tmp_path / "engines", most=4, half=half, tell=told.append, kind_of=kind_here)
+    rewrite, sha256 = Rewrite(pixels=SCALING), hashlib.sha256(path.read_bytes()).hexdigest()
+    cpu = open_network(path, rewrite, Precision.FP32, CPU)
+    for _ in range(2):
+        session = open_network(path, rewrite, Precision.FP32, replace(CUDA, engines=engines), sha256=sha256)
+        for count in (1, 2, 4):
+            crops = pixels(count, CROP_SIDE)
+            assert session.run(crops)[0] == pytest.approx(cpu.run(crops)[0], abs=10 * TF32)
+    assert len(told) == 1
+
+
+def test_what_a_card_has_left_is_no_more_than_it_has() -> None:
+    room = memory(0)
+    assert 0 < room.free <= room.total
+    assert room.total <= cards()[0].memory
 
 
 def test_a_run_on_the_card_alone_is_a_run(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,9 +15,16 @@ from small_graphs import detector_graph, recogniser_graph, two_input_graph
 from arcface_cli.errors import DeviceUnavailable, ModelUnusable
 from arcface_cli.imaging.blob import PixelScaling
 from arcface_cli.runtime.devices import CPU, Device
+from arcface_cli.runtime.engines import Engine
 from arcface_cli.runtime.graphs import read_facts
 from arcface_cli.runtime.networks import Precision, Rewrite, open_network
-from arcface_cli.runtime.sessions import SessionOptions, cuda_options, open_session
+from arcface_cli.runtime.sessions import (
+    SessionOptions,
+    _check_serving,
+    _providers,
+    cuda_options,
+    open_session,
+)
 
 OPTIONS = SessionOptions(CPU, threads=1)
 SCALING = PixelScaling(rgb=True, mean=127.5, scale=127.5)
@@ -95,6 +103,40 @@ def test_cuda_is_told_what_varies_and_what_must_be_exact() -> None:
     assert (recogniser["cudnn_conv_algo_search"], recogniser["use_tf32"]) == ("EXHAUSTIVE", "1")
 
 
+def tensorrt_engine(folder: Path) -> Engine:
+    return Engine(folder, most=8, half=False, what="net.onnx on X", tell=lambda line: None)
+
+
+def test_tensorrt_goes_before_cuda_on_the_same_card_and_the_cpu_comes_last(tmp_path: Path) -> None:
+    one = tensorrt_engine(tmp_path)
+    options = SessionOptions(Device((2,)))
+    first, second, last = _providers(SimpleNamespace(), options, one)
+    assert first == ("TensorrtExecutionProvider", one.options(2))
+    assert second == ("CUDAExecutionProvider", cuda_options(options))
+    assert last == "CPUExecutionProvider"
+    assert _providers(SimpleNamespace(), options, None) == [second, last]
+    assert _providers(SimpleNamespace(), OPTIONS, None) == [last]
+
+
+@pytest.mark.parametrize(
+    ("serving", "wanted", "told"),
+    [
+        (["CPUExecutionProvider"], "CUDAExecutionProvider", r"asked for cuda:0, but .* with CPUExecution"),
+        (
+            ["CUDAExecutionProvider", "CPUExecutionProvider"],
+            "TensorrtExecutionProvider",
+            r"asked for cuda:0 through TensorRT, but .* with CUDAExecutionProvider, CPU",
+        ),
+        ([], "CUDAExecutionProvider", "with nothing"),
+    ],
+)
+def test_a_provider_that_does_not_serve_first_is_not_accepted(
+    serving: list[str], wanted: str, told: str
+) -> None:
+    with pytest.raises(DeviceUnavailable, match=told):
+        _check_serving(serving, wanted, Device((0,)), "net.onnx")
+
+
 def test_facts_are_read_without_the_weights_that_old_exporters_list_as_inputs(tmp_path: Path) -> None:
     facts = read_facts(recogniser_graph(tmp_path / "net.onnx", weights_as_inputs=True))
     assert facts.input_shape == (1, 3, 8, 8)
@@ -164,4 +206,6 @@ def test_a_cpu_that_serves_where_cuda_was_promised_is_not_accepted_in_silence(
     path = recogniser_graph(tmp_path / "net.onnx")
     with pytest.raises(DeviceUnavailable, match=r"net\.onnx: asked for cuda:0, but .* CPUExecutionProvider"):
         open_session(path, path.name, SessionOptions(Device((0,))))
+    with pytest.raises(DeviceUnavailable, match=r"cuda:0 through TensorRT, but .* CPUExecutionProvider"):
+        open_session(path, path.name, SessionOptions(Device((0,))), tensorrt_engine(tmp_path))
     assert capfd.readouterr().out == ""

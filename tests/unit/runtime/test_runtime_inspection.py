@@ -30,8 +30,8 @@ CPU_INSTEAD = (
 CUDA_WHEELS = "/env/bin/python -m pip install 'onnxruntime-gpu[cuda,cudnn]'"
 
 
-def examined(here: Surroundings, *, gpu_seen: bool = False) -> dict[str, Finding]:
-    found = list(findings(here, lambda: gpu_seen))
+def examined(here: Surroundings, *, gpu_seen: bool = False, tensorrt: bool = False) -> dict[str, Finding]:
+    found = list(findings(here, lambda: gpu_seen, tensorrt=tensorrt))
     named = {finding.what: finding for finding in found}
     assert len(named) == len(found)
     return named
@@ -165,16 +165,52 @@ def test_a_provider_that_computes_wrongly_is_an_error_and_does_not_serve(differe
 
 
 def test_a_provider_that_we_dont_use_may_be_missing() -> None:
-    trials = {
-        "TensorrtExecutionProvider": Answer(failure="no libnvinfer"),
-        "CPUExecutionProvider": Answer(RIGHT),
-    }
-    here = machine(
-        survey_runtime=runtime(["TensorrtExecutionProvider", "CPUExecutionProvider"]), small_trial=trials
-    )
-    finding = examined(here)["self-test Tensorrt"]
+    trials = {"DmlExecutionProvider": Answer(failure="no such card"), "CPUExecutionProvider": Answer(RIGHT)}
+    here = machine(survey_runtime=runtime(list(trials)), small_trial=trials)
+    finding = examined(here)["self-test Dml"]
     assert finding.level is Level.OK
-    assert "libnvinfer" in finding.detail
+    assert finding.detail == "doesn't load (no such card); arcface doesn't use it"
+
+
+WITH_TENSORRT = ["TensorrtExecutionProvider", *CUDA_PROVIDERS]
+NO_LIBNVINFER = Answer(
+    failure="TensorRT can't be loaded (libnvinfer.so.10: cannot open)",
+    hint="install TensorRT: pip install 'arcface-cli[gpu,tensorrt]', or leave --tensorrt out",
+)
+
+
+@pytest.mark.parametrize(("asked_for", "level"), [(False, Level.OK), (True, Level.ERROR)])
+def test_tensorrt_may_be_missing_unless_the_settings_ask_for_it(asked_for: bool, level: Level) -> None:
+    trials = {**dict.fromkeys(CUDA_PROVIDERS, Answer(RIGHT)), "TensorrtExecutionProvider": NO_LIBNVINFER}
+    here = gpu_machine(survey_runtime=runtime(WITH_TENSORRT, "13.0"), small_trial=trials)
+    finding = examined(here, gpu_seen=True, tensorrt=asked_for)["self-test TensorRT"]
+    assert finding.level is level
+    assert "libnvinfer.so.10" in finding.detail
+    assert ("only --tensorrt needs it" in finding.detail) is not asked_for
+    assert finding.mend == (NO_LIBNVINFER.hint if asked_for else None)
+
+
+def test_every_card_computes_a_known_answer() -> None:
+    here = gpu_machine(survey_driver=driver(H100, H100, H100))
+    found = examined(here, gpu_seen=True)
+    tests = [what for what in found if what.startswith("self-test")]
+    assert tests == ["self-test CUDA", "self-test CUDA 1", "self-test CUDA 2", "self-test CPU"]
+    assert errors(found) == []
+    assert serving_providers(list(found.values()))[1] == "CUDAExecutionProvider:1"
+
+
+def test_a_card_that_computes_wrongly_is_named() -> None:
+    wrongly = Answer({"difference": 0.2, "milliseconds": 1.0})
+    trials = {**dict.fromkeys(CUDA_PROVIDERS, Answer(RIGHT)), "CUDAExecutionProvider:1": wrongly}
+    here = gpu_machine(survey_driver=driver(H100, H100), small_trial=trials)
+    assert errors(examined(here, gpu_seen=True)) == ["self-test CUDA 1"]
+
+
+def test_a_recogniser_is_not_tried_through_tensorrt_which_would_take_minutes() -> None:
+    here = machine(recogniser_trial=answer(1.0, 0.0))
+    providers = [*WITH_TENSORRT, "CUDAExecutionProvider:1"]
+    told = [finding.what for finding in recogniser_findings("r100", REQUEST, providers, here)]
+    assert told == ["r100 on CPU", "r100 on CUDA", "r100 on CUDA 1"]
 
 
 def test_a_provider_that_sends_pictures_away_is_never_tried() -> None:

@@ -12,9 +12,7 @@ from arcface_cli.cli import options
 
 def enroll(
     paths: options.Inputs = None,
-    name: Annotated[
-        str | None, typer.Option(help="The person on all these photographs.", metavar="NAME")
-    ] = None,
+    name: Annotated[str | None, typer.Option(help="The person on all photographs.", metavar="NAME")] = None,
     manifest: Annotated[
         Path | None, typer.Option(help="CSV with columns file,person (or JSON Lines).", metavar="FILE")
     ] = None,
