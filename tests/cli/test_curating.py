@@ -99,6 +99,37 @@ def test_only_prune_removes_what_is_gone(arcface: Arcface, people: Path) -> None
     assert subjects(arcface) == {"Ada": 1, "Bob": 1}
 
 
+def test_prune_removes_nobody_whose_folder_is_there_and_empty(arcface: Arcface, people: Path) -> None:
+    arcface("enroll", people, "--sync")
+    (people / "Ada" / "ada.jpg").unlink()
+    (people / "Bob" / "bob.jpg").unlink()
+    expected = [("removed", "Ada", "ada.jpg"), ("kept", "Bob", "bob.jpg")]
+    assert actions(arcface, people, "--prune") == expected
+    answer = arcface("enroll", people, "--sync", "--prune")
+    assert (answer.status, answer.said) == (
+        3,
+        [
+            "arcface: sync: 1 unchanged, 1 vanished, 1 kept; templates of vanished photographs were removed",
+            "arcface: the folder of Bob is there and holds no photograph, so nothing of theirs is removed; "
+            "if it is to go: arcface gallery remove Bob",
+        ],
+    )
+    assert subjects(arcface) == {"Ada": 1, "Bob": 1}
+    (people / "Bob").rmdir()
+    assert arcface("enroll", people, "--sync", "--prune").status == 0
+    assert subjects(arcface) == {"Ada": 1}
+
+
+def test_prune_removes_nobody_when_no_folder_holds_a_photograph(arcface: Arcface, people: Path) -> None:
+    arcface("enroll", people, "--sync")
+    for photograph in people.rglob("*.jpg"):
+        photograph.unlink()
+    for whom in (people, people / "Ada"):
+        answer = arcface("enroll", whom, "--sync", "--prune")
+        assert (answer.status, "holds no photographs" in answer.err) == (2, True)
+    assert subjects(arcface) == {"Ada": 2, "Bob": 1}
+
+
 def test_a_folder_that_cannot_be_read_whole_prunes_nothing(arcface: Arcface, people: Path) -> None:
     arcface("enroll", people, "--sync")
     (people / "Ada" / "ada.jpg").unlink()

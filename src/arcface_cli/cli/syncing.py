@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -13,9 +14,10 @@ from arcface_cli.cli import build
 from arcface_cli.cli.batch import Batch, Target, open_sink
 from arcface_cli.cli.conditions import enrolling
 from arcface_cli.cli.console import say
-from arcface_cli.cli.enrolling import mention_disagreements, mention_flat_folder, noted
+from arcface_cli.cli.enrolling import NAMED, mention_disagreements, mention_flat_folder, noted
 from arcface_cli.cli.galleries import mention_network, mention_other_detector
 from arcface_cli.cli.listing import show_rows
+from arcface_cli.cli.tally import DONE, UNFINISHED
 from arcface_cli.errors import GalleryMissing, UsageError
 from arcface_cli.gallery.store import Gallery
 from arcface_cli.inputs.names import printable
@@ -37,9 +39,9 @@ def sync_photographs(params: dict[str, Any]) -> int:
         mention_flat_folder(params, settings)
     if params["dry_run"]:
         show_rows(plan_rows(plan, prune=params["prune"]), settings, ("action", "subject", "photo", "was"))
-        if not settings.quiet:
-            say(summary(plan, prune=params["prune"], done=False))
-        return 3 if any(plan.counts[action] for action in UNUSED) else 0
+        _tell(plan, settings, prune=params["prune"], done=False)
+        unused = any(plan.counts[action] for action in UNUSED)
+        return 3 if unused or (params["prune"] and plan.kept) else 0
     return carried_out(plan, settings, params)
 
 
@@ -111,9 +113,18 @@ def carried_out(plan: Plan, settings: Settings, params: dict[str, Any]) -> int:
             mention_other_detector(gallery.detector, run.detector, settings)
         work.run(sink, outcomes, noted(agreement, run))
     mention_disagreements(agreement, settings, run.model)
-    if not settings.quiet:
-        say(summary(plan, prune=params["prune"], done=True))
-    return work.tally.status()
+    _tell(plan, settings, prune=params["prune"], done=True)
+    status = work.tally.status()
+    return UNFINISHED if status == DONE and params["prune"] and plan.kept else status
+
+
+def _tell(plan: Plan, settings: Settings, *, prune: bool, done: bool) -> None:
+    if settings.quiet:
+        return
+    say(summary(plan, prune=prune, done=done))
+    held_back = emptied(plan)
+    if held_back is not None:
+        say(held_back)
 
 
 def summary(plan: Plan, *, prune: bool, done: bool) -> str:
@@ -130,6 +141,19 @@ def summary(plan: Plan, *, prune: bool, done: bool) -> str:
     return f"{line}; --prune removes the templates of vanished photographs"
 
 
+def emptied(plan: Plan) -> str | None:
+    """Whose folder is there without a photograph, and the next step if that is meant; None: nobody's."""
+    people = list(dict.fromkeys(each.subject for each in plan.kept))
+    if not people:
+        return None
+    names, more = people[:NAMED], len(people) - NAMED
+    whose = ", ".join(names) + (f" and {more} more" if more > 0 else "")
+    return (
+        f"the folder of {whose} is there and holds no photograph, so nothing of theirs is removed; "
+        f"if it is to go: arcface gallery remove {shlex.join(names)}"
+    )
+
+
 UNUSED = (Action.ANOTHERS, Action.UNREADABLE, Action.UNNAMED)
 """Photographs that won't be enrolled, which the plan tells of for the first time."""
 
@@ -144,6 +168,10 @@ def plan_rows(plan: Plan, *, prune: bool) -> list[dict[str, Any]]:
     rows += [
         {"action": gone, "subject": each.subject, "photo": _shown(each.source_path), "was": None}
         for each in plan.vanished
+    ]
+    rows += [
+        {"action": Action.KEPT.value, "subject": each.subject, "photo": _shown(each.source_path), "was": None}
+        for each in plan.kept
     ]
     return rows
 

@@ -34,6 +34,7 @@ class Action(StrEnum):
     ANOTHERS = "another's"
     REFUSED = "refused before"
     VANISHED = "vanished"
+    KEPT = "kept"
     UNNAMED = "nobody's"
     UNREADABLE = "unreadable"
 
@@ -65,19 +66,21 @@ class Step:
 class Plan:
     """All that a synchronisation will do.
 
-    vanished: templates whose photograph is gone.  stale: paths of which a refusal is remembered that says
-    nothing any more.
+    vanished: templates whose photograph is gone.  kept: those whose photograph is gone with all others of the
+    person's folder, which is there: a share that isn't mounted looks so.  stale: paths of which a refusal is
+    remembered that says nothing any more.
     """
 
     steps: tuple[Step, ...]
     vanished: tuple[Enrolled, ...]
+    kept: tuple[Enrolled, ...] = ()
     stale: tuple[bytes, ...] = ()
 
     @property
     def counts(self) -> Counter[Action]:
         """How many steps of each kind."""
         counts = Counter(step.action for step in self.steps)
-        counts[Action.VANISHED] = len(self.vanished)
+        counts[Action.VANISHED], counts[Action.KEPT] = len(self.vanished), len(self.kept)
         return counts
 
     @property
@@ -231,24 +234,56 @@ def compare(
         below.setdefault(each.source_path, []).append(each)
     comparison = _Comparison(known, frozenset(map(place_of, listed)), below, decided_by)
     steps = tuple(comparison.step(photo) for photo in listed)
-    vanished = tuple(
+    gone = [
         each
         for each in enrolled.values()
         if each.template_id not in comparison.settled and each.source_path not in comparison.present
-    )
-    plan = Plan(steps, vanished)
-    return replace(plan, stale=_stale(plan, folders, comparison))
+    ]
+    emptied = _Emptied(folders, comparison.present)
+    kept = tuple(each for each in gone if emptied.holds(each.source_path))
+    vanished = tuple(each for each in gone if not emptied.holds(each.source_path))
+    plan = Plan(steps, vanished, kept)
+    return replace(plan, stale=_stale(plan, folders, comparison, emptied))
 
 
-def _stale(plan: Plan, folders: Sequence[Path], comparison: _Comparison) -> tuple[bytes, ...]:
-    """Paths whose refusal no step goes by; of a missing photograph only if all others could be read."""
+class _Emptied:
+    """People's folders that are there, or a link to them is, and hold no photograph at all."""
+
+    def __init__(self, roots: Sequence[Path], present: Iterable[bytes]) -> None:
+        self._roots = [os.path.abspath(os.fsencode(root)).rstrip(b"/") + b"/" for root in roots]  # noqa: PTH100
+        self._holding = {self._person(path) for path in present}
+
+    def holds(self, path: bytes) -> bool:
+        """Whether a photograph lay below one of them."""
+        person = self._person(path)
+        return person is not None and person not in self._holding and os.path.lexists(person)
+
+    def _person(self, path: bytes) -> bytes | None:
+        """The folder of the person whose photograph lies there; None right below a root, and elsewhere."""
+        for root in self._roots:
+            name, inside, _ = path[len(root) :].partition(b"/")
+            if inside and path.startswith(root):
+                return root + name
+        return None
+
+
+def _stale(
+    plan: Plan, folders: Sequence[Path], comparison: _Comparison, emptied: _Emptied
+) -> tuple[bytes, ...]:
+    """Paths whose refusal no step goes by; of a missing photograph only if it is gone for certain."""
     valid = {
         step.refusal.source_path for step in plan.steps if step.refusal is not None and is_in_place(step)
     }
     remembered = {
         each.source_path for folder in folders for each in comparison.known.refused_below(folder)
     } - valid
-    return tuple(sorted(path for path in remembered if plan.is_whole or path in comparison.present))
+    return tuple(
+        sorted(
+            path
+            for path in remembered
+            if path in comparison.present or (plan.is_whole and not emptied.holds(path))
+        )
+    )
 
 
 def is_in_place(step: Step) -> bool:

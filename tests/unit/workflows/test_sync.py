@@ -158,6 +158,39 @@ def test_only_what_lay_below_the_folder_can_vanish(tmp_path: Path, elsewhere: bo
     assert [each.template_id for each in plan.vanished] == ([] if elsewhere else [1])
 
 
+@pytest.mark.parametrize("there", ["a folder", "a link to what isn't mounted", "a folder in a folder"])
+def test_a_person_whose_folder_is_there_and_empty_has_not_been_deleted(tmp_path: Path, there: str) -> None:
+    here = photo(tmp_path, "bob/1", "B")
+    if there == "a link to what isn't mounted":
+        (tmp_path / "ada").symlink_to("/not/mounted")
+    else:
+        (tmp_path / "ada" / "2024" if there == "a folder in a folder" else tmp_path / "ada").mkdir(
+            parents=True
+        )
+    known = FakeGallery(
+        ("bob", tmp_path / "bob/1", "B"),
+        ("bob", tmp_path / "bob/gone", "C"),
+        ("ada", tmp_path / "ada/2024/1", "A"),
+    ).that_refused("ada", tmp_path / "ada/2", "N")
+    plan = compare([here], [tmp_path], known, JUDGES)
+    assert [each.template_id for each in plan.vanished] == [2]
+    assert [each.template_id for each in plan.kept] == [3]
+    assert (plan.counts[Action.VANISHED], plan.counts[Action.KEPT], plan.stale) == (1, 1, ())
+
+
+def test_a_person_whose_folder_is_gone_and_one_who_has_a_photograph_left_can_vanish(tmp_path: Path) -> None:
+    known = FakeGallery(("ada", tmp_path / "ada/1", "A"), ("bob", tmp_path / "bob/2024/1", "B"))
+    plan = compare([photo(tmp_path, "bob/2", "C")], [tmp_path], known)
+    assert ([each.template_id for each in plan.vanished], plan.kept) == ([1, 2], ())
+
+
+def test_a_folder_that_was_left_empty_by_a_move_keeps_nothing_back(tmp_path: Path) -> None:
+    (tmp_path / "ada").mkdir()
+    known = FakeGallery(("ada", tmp_path / "ada/1", "A"))
+    plan = compare([photo(tmp_path, "Ada Lovelace/1", "A")], [tmp_path], known)
+    assert (told(plan), plan.vanished, plan.kept) == ([(Action.MOVED, (1,))], (), ())
+
+
 def test_what_cannot_be_read_is_told_and_not_taken_for_deleted(tmp_path: Path) -> None:
     known = FakeGallery(("ada", tmp_path / "ada/1", "A"), ("ada", tmp_path / "ada/2", "B"))
     plan = compare([photo(tmp_path, "ada/1", "")], [tmp_path], known)
