@@ -123,6 +123,16 @@ def test_without_a_driver_cuda_by_name_is_5_and_names_the_first_library(
     assert ran.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize("device", ["auto", "cuda:0,1"])
+def test_without_a_driver_tensorrt_is_5_and_never_the_cpu(
+    for_cuda: Environment, pair: tuple[Path, Path], device: str
+) -> None:
+    ran = for_cuda.arcface("verify", *pair, "--tensorrt", "--device", device)
+    assert (ran.returncode, ran.stdout) == (5, ""), ran.stderr
+    assert ran.stderr.startswith(f"arcface: --tensorrt: the NVIDIA driver is not installed ({DRIVER}: ")
+    assert ran.stderr.count("\n") == 1
+
+
 def test_without_a_driver_auto_works_on_the_cpu_and_says_so_once(
     for_cuda: Environment, pair: tuple[Path, Path]
 ) -> None:
