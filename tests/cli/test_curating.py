@@ -111,7 +111,7 @@ def test_prune_removes_nobody_whose_folder_is_there_and_empty(arcface: Arcface, 
         [
             "arcface: sync: 1 unchanged, 1 vanished, 1 kept; templates of vanished photographs were removed",
             "arcface: the folder of Bob is there and holds no photograph, so nothing of theirs is removed; "
-            "if it is to go: arcface gallery remove Bob",
+            f"if it is to go: arcface gallery remove -g {people.parents[1] / 'gallery'} Bob",
         ],
     )
     assert subjects(arcface) == {"Ada": 1, "Bob": 1}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from arcface_cli.cli.build import said_point, settings_from, stated_point
 from arcface_cli.cli.console import say
 from arcface_cli.cli.curating import FOUND
 from arcface_cli.cli.listing import show_facts, show_rows
+from arcface_cli.cli.pasting import PASTED
 from arcface_cli.errors import ArcfaceError, NoOperatingPoint
 from arcface_cli.gallery.audit import Audit, Suspicion, audit
 from arcface_cli.gallery.entries import StoredTemplate
@@ -30,7 +32,7 @@ def audit_gallery(params: dict[str, Any], page: Path | None) -> int:
     with Gallery.open(settings.gallery) as gallery:
         threshold = threshold_for(loaded, gallery.model)
         templates = {each.template_id: each for each in gallery.templates()}
-        found = audit(gallery.snapshot(), threshold, templates)
+        found = _to_paste(audit(gallery.snapshot(), threshold, templates))
         if page is not None:
             write_page(page, printable(str(settings.gallery)), found, templates, gallery)
     if settings.format == "json":
@@ -40,6 +42,12 @@ def audit_gallery(params: dict[str, Any], page: Path | None) -> int:
     if not settings.quiet:
         say(f"audit: {len(found.suspicions)} suspicions in {len(templates)} templates; nothing was changed")
     return FOUND if found.suspicions else 0
+
+
+def _to_paste(found: Audit) -> Audit:
+    """The audit with commands that name its gallery."""
+    suspicions = [replace(each, commands=tuple(map(PASTED, each.commands))) for each in found.suspicions]
+    return replace(found, suspicions=tuple(suspicions))
 
 
 def threshold_for(loaded: LoadedSettings, model: str | None) -> float:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from arcface_cli.cli.console import data_stream, is_terminal, say, say_error, wants_color
+from arcface_cli.cli.pasting import PASTED
 from arcface_cli.cli.stopping import STOP
 from arcface_cli.cli.tally import Tally
 from arcface_cli.errors import DuplicatePhoto, RefusedBefore, UsageError
@@ -98,7 +99,7 @@ class Batch:
         """Write the record of every result; tell of those that are no success."""
         with contextlib.closing(_as_generator(results)) as stream, self._progress(sink) as advance:
             for photo, outcome in stream:
-                record = record_of(photo, outcome)
+                record = _with_hint_to_paste(record_of(photo, outcome))
                 with telling_output("the output"):
                     sink.write(record)
                 self._count(photo, outcome, record)
@@ -177,6 +178,13 @@ def open_sink(
         yield sink
         with telling_output("the output"):
             sink.close()
+
+
+def _with_hint_to_paste(record: Record) -> Record:
+    error = record.get("error")
+    if error is None or error["hint"] is None:
+        return record
+    return record | {"error": error | {"hint": PASTED(error["hint"])}}
 
 
 def _as_generator(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from arcface_cli import __version__
 from arcface_cli.cli.console import say
+from arcface_cli.cli.pasting import PASTED
 from arcface_cli.cli.sparing import spare_inputs
 from arcface_cli.errors import NoInputs, NoOperatingPoint, RuntimeMissing, UsageError
 from arcface_cli.settings import KNOWN, LoadedSettings, Settings, available_cores, load_settings
@@ -55,7 +56,9 @@ def settings_from(params: dict[str, Any]) -> LoadedSettings:
                 f"--json and --format {options['format']} contradict each other", hint="give one"
             )
         options["format"] = "json"
-    return load_settings(options)
+    loaded = load_settings(options)
+    PASTED.go_on_with(loaded)
+    return loaded
 
 
 def require_runtime() -> None:

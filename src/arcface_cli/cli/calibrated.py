@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from arcface_cli.cli.console import say
+from arcface_cli.cli.pasting import PASTED
 from arcface_cli.decision import OperatingPoint
 from arcface_cli.errors import GalleryDamaged
 from arcface_cli.evaluation.calibration import Calibration, at_size
@@ -20,14 +21,14 @@ def stored_calibration(gallery: Gallery) -> Calibration | None:
     try:
         found = Calibration.from_json(text)
     except GalleryDamaged as error:
-        say(
-            f"{gallery.directory}: {error.message}; {error.hint}; until then the catalogue's threshold counts"
-        )
+        way_out = "" if error.hint is None else f"; {PASTED(error.hint)}"
+        say(f"{gallery.directory}: {error.message}{way_out}; until then the catalogue's threshold counts")
         return None
     if found.model != gallery.fingerprint.short:
         say(
             f"{gallery.directory}: was calibrated with model {found.model} and is of "
-            f"{gallery.fingerprint.short} now: that threshold is void; run arcface calibrate again"
+            f"{gallery.fingerprint.short} now: that threshold is void; "
+            f"calibrate again: {PASTED('arcface calibrate')} DIR"
         )
         return None
     return found
@@ -56,5 +57,5 @@ def mention_growth(found: Calibration, subjects: int, gallery: Path) -> None:
         now = at_size(found.fpir, found.subjects, subjects)
         say(
             f"{gallery}: holds {subjects:,} subjects and was calibrated for {found.subjects:,}: "
-            f"FPIR is now about {percent(now)}; run arcface calibrate again"
+            f"FPIR is now about {percent(now)}; calibrate again: {PASTED('arcface calibrate')} DIR"
         )

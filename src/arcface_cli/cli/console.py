@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, BinaryIO
 
+from arcface_cli.cli.pasting import PASTED
 from arcface_cli.errors import ArcfaceError
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def say(text: str) -> None:
 
 def say_error(error: ArcfaceError) -> None:
     """What, why and the next step, on one line."""
-    say(error.message if error.hint is None else f"{error.message}; {error.hint}")
+    say(error.message if error.hint is None else f"{error.message}; {PASTED(error.hint)}")
 
 
 def stderr_console() -> Console:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from arcface_cli.cli.build import settings_from
 from arcface_cli.cli.console import say
 from arcface_cli.cli.listing import show_facts, show_rows
+from arcface_cli.cli.pasting import PASTED
 from arcface_cli.errors import (
     ArcfaceError,
     GalleryDamaged,
@@ -29,7 +30,7 @@ from arcface_cli.output.provenance import refusal_row, template_row
 from arcface_cli.settings import Settings
 from arcface_cli.workflows.transfer import transfer
 
-MAKE_ONE_WITH_CROPS = "make another with: arcface enroll ./people/ --keep-crops -g DIR"
+MAKE_ONE_WITH_CROPS = "make another with enroll --keep-crops -g DIR"
 
 SEE_WHO = "see who is enrolled with: arcface gallery list"
 
@@ -147,7 +148,10 @@ def confirmed(question: str) -> bool:
 def prove_gone(gallery: Gallery, needles: Sequence[proof.Needle]) -> int:
     """Look for what was removed in every file of the gallery, once more after rewriting it if need be."""
     if not gallery.empty_log():
-        say("another process reads from the gallery, whose log can't be emptied meanwhile; run check later")
+        say(
+            "another process reads from the gallery, whose log can't be emptied meanwhile; "
+            f"once it has ended: {PASTED('arcface gallery compact')}"
+        )
         return FOUND
     left = proof.traces(gallery.directory, needles)
     if left:
@@ -217,6 +221,7 @@ def check_gallery(params: dict[str, Any]) -> int:
             "was ended before it had finished; its note blocks nobody" if writer.is_gone else "is writing now"
         )
         say(f"{writer.described} {state}")
+    found = [replace(each, mend=PASTED(each.mend)) for each in found]
     rows = [{key: value for key, value in asdict(each).items() if value is not None} for each in found]
     show_rows(rows, settings, ("code", "where", "problem", "mend"))
     if not settings.quiet:

@@ -8,6 +8,7 @@ from typing import Any
 
 from arcface_cli.cli.build import stated_point
 from arcface_cli.cli.console import say
+from arcface_cli.cli.pasting import PASTED
 from arcface_cli.faces import Outcome
 from arcface_cli.inputs.folders import flat_folder
 from arcface_cli.inputs.names import printable
@@ -57,7 +58,8 @@ def mention_disagreements(agreement: Agreement, settings: Settings, model: str |
         say(_told(each, point.threshold))
     if len(found) > NAMED:
         say(
-            f"{len(found) - NAMED} more people's photographs are not alike either; see: arcface gallery audit"
+            f"{len(found) - NAMED} more people's photographs are not alike either; "
+            f"see: {PASTED('arcface gallery audit')}"
         )
 
 
@@ -65,5 +67,5 @@ def _told(found: Disagreement, threshold: float) -> str:
     return (
         f"{found.subject} looks like several people: of {found.photographs} photographs, no more than "
         f"{found.alike} are alike (similarity {FAR_BELOW * threshold:.2f}; a match needs {threshold:.2f}); "
-        f"see: arcface gallery show {shlex.quote(found.subject)}"
+        f"see: {PASTED('arcface gallery show')} {shlex.quote(found.subject)}"
     )

@@ -5,12 +5,14 @@ from __future__ import annotations
 import io
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from arcface_cli import __version__
 from arcface_cli.cli import build
 from arcface_cli.cli.console import data_stream, is_terminal, say, wants_color
 from arcface_cli.cli.listing import show_rows
+from arcface_cli.cli.pasting import PASTED
 from arcface_cli.diagnosis.findings import Finding, Level
 from arcface_cli.errors import MachineError
 from arcface_cli.inputs.names import printable
@@ -34,6 +36,7 @@ def examine_machine(params: dict[str, Any]) -> int:
             tensorrt=settings.tensorrt,
         )
     )
+    found = [each if each.mend is None else replace(each, mend=PASTED(each.mend)) for each in found]
     show_findings(found, settings)
     counts = Counter(finding.level for finding in found)
     if not settings.quiet:

@@ -17,6 +17,7 @@ from arcface_cli.cli.console import say
 from arcface_cli.cli.enrolling import NAMED, mention_disagreements, mention_flat_folder, noted
 from arcface_cli.cli.galleries import mention_network, mention_other_detector
 from arcface_cli.cli.listing import show_rows
+from arcface_cli.cli.pasting import PASTED
 from arcface_cli.cli.tally import DONE, UNFINISHED
 from arcface_cli.errors import GalleryMissing, UsageError
 from arcface_cli.gallery.store import Gallery
@@ -150,7 +151,7 @@ def emptied(plan: Plan) -> str | None:
     whose = ", ".join(names) + (f" and {more} more" if more > 0 else "")
     return (
         f"the folder of {whose} is there and holds no photograph, so nothing of theirs is removed; "
-        f"if it is to go: arcface gallery remove {shlex.join(names)}"
+        f"if it is to go: {PASTED('arcface gallery remove')} {shlex.join(names)}"
     )
 
 

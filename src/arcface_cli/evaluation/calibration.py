@@ -269,7 +269,8 @@ class Calibration:
             _check(found)
         except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError) as error:
             raise GalleryDamaged(
-                f"the gallery's operating point can't be read ({error})", hint="run arcface calibrate again"
+                f"the gallery's operating point can't be read ({error})",
+                hint="calibrate again: arcface calibrate DIR",
             ) from error
         return found
 

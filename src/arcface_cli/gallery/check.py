@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sqlite3
 import stat
 import time
@@ -57,11 +58,16 @@ def folder_findings(directory: Path, file_name: str) -> Iterator[Finding]:
                 "readable_by_others",
                 str(path),
                 f"others may read or write it (mode {stat.S_IMODE(path.stat().st_mode):o})",
-                f"chmod go= '{path}'",
+                f"chmod go= {shlex.quote(str(path))}",
             )
         age = time.time() - path.stat().st_mtime
         if path.name.startswith(database.TEMPORARY_PREFIX) and age > _STALE_AFTER:
-            yield Finding("leftover", str(path), "was left by a process that was killed", f"rm -r '{path}'")
+            yield Finding(
+                "leftover",
+                str(path),
+                "was left by a process that was killed",
+                f"rm -r {shlex.quote(str(path))}",
+            )
     system = places.network_file_system(directory)
     if system is not None:
         yield Finding("network", str(directory), places.warning(directory, system), "move it to a local disk")
@@ -98,16 +104,16 @@ def _subjects(connection: sqlite3.Connection, path: Path) -> Iterator[Finding]:
         "FROM subjects ORDER BY id"
     )
     for subject_id, name, created, checksum, templates in rows:
-        where = f"subject {subject_id} ({name!a})"
+        where, quoted = f"subject {subject_id} ({name!a})", shlex.quote(str(name))
         if not _holds(checksums.of_subject, checksum, subject_id, name, created) or not _is_name(name, path):
             yield Finding(
                 "subject",
                 where,
                 "its name or time differs from its checksum",
-                "arcface gallery rename, or restore",
+                f"arcface gallery rename {quoted} NEW, or {RESTORE}",
             )
         if not templates:
-            yield Finding("subject", where, "has no template", "arcface gallery remove NAME")
+            yield Finding("subject", where, "has no template", f"arcface gallery remove {quoted}")
 
 
 def _is_name(name: object, path: Path) -> bool:
@@ -196,7 +202,10 @@ def _caches(moment: snapshots.Moment) -> Iterator[Finding]:
         if problem is not None:
             where = moment.path.parent / FOLDER
             yield Finding(
-                "cache", f"{where} ({kind})", problem, f"rm -r '{where}': it is made again when needed"
+                "cache",
+                f"{where} ({kind})",
+                problem,
+                f"rm -r {shlex.quote(str(where))}; it is made again when needed",
             )
 
 

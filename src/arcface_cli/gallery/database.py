@@ -229,7 +229,7 @@ def _check_file(path: Path) -> None:
 
 def require_exported(file: Path) -> None:
     """Raise MissingFile, NotAFile or GalleryError for what `gallery export` can't have written."""
-    hint = "name a file that arcface gallery export wrote"
+    hint = "name a file that gallery export wrote"
     try:
         if file.exists() and not file.is_file():
             raise NotAFile(f"{file}: is no file", hint=hint)

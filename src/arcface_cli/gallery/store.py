@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import shlex
 import sqlite3
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -412,7 +413,12 @@ class Gallery:
             for name in forgetting:
                 refusals.forget_subject(self._connection, subject_name(name))
             writing.remove_templates(self._connection, template_ids)
-            if template_ids:
+            # Whoever has templates went with them; one whom damage left without any goes by name.
+            known = [reading.subject_id(self._connection, subject_name(name)) for name in forgetting]
+            left = [subject_id for subject_id in known if subject_id is not None]
+            for subject_id in left:
+                writing.drop_if_empty(self._connection, subject_id)
+            if template_ids or left:
                 self._note("remove")
 
     def remember_refusals(self, noted: Sequence[Refusal], forgotten: Sequence[bytes] = ()) -> None:
@@ -436,7 +442,8 @@ class Gallery:
             if reading.subject_id(self._connection, name) is not None:
                 raise SubjectExists(
                     f"{self.directory}: somebody is enrolled as {name!r} already",
-                    hint="if both are one person: arcface gallery merge",
+                    hint=f"if both are one person: arcface gallery merge {shlex.quote(old)} "
+                    f"--into {shlex.quote(name)}",
                 )
             writing.rename(self._connection, known, name)
             refusals.give_to(self._connection, self._path, subject_name(old), name)

@@ -37,7 +37,7 @@ def crop_of(template: StoredTemplate, kept: Kept) -> NDArray[np.uint8]:
     if hashlib.sha256(data).hexdigest() != template.content_sha256:
         raise UnreadableImage(
             f"{photo.display}: is another photograph than the one that was enrolled",
-            hint="enroll it again: arcface enroll --sync",
+            hint="enroll it again: arcface enroll ./people/ --sync",
         )
     image = decode(data, name=photo.display, max_pixels=MAX_PIXELS)
     transform = similarity_to_template(template.face.points.array[np.newaxis])

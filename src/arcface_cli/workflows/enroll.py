@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
@@ -109,7 +110,7 @@ def told(photo: Photo, seen: PhotoFaces, result: AddResult) -> Outcome[EnrolledP
             return Skipped(
                 EnrolledAsAnother(
                     f"{photo.display}: this face is enrolled as {other}, not {subject}",
-                    hint="one of the two names is wrong: see arcface gallery show",
+                    hint=f"one of the two names is wrong: see arcface gallery show {shlex.quote(other)}",
                 )
             )
 

@@ -95,7 +95,7 @@ def test_a_gallery_that_others_may_read_is_a_warning(enrolled: Path) -> None:
     (enrolled / FILE_NAME).chmod(0o644)
     finding, *_ = gallery_findings(enrolled, {MODEL})
     assert (finding.level, finding.facts["code"]) == (Level.WARNING, "readable_by_others")
-    assert finding.mend == f"chmod go= '{enrolled / FILE_NAME}'"
+    assert finding.mend == f"chmod go= {enrolled / FILE_NAME}"
 
 
 def test_a_file_that_is_no_gallery_is_an_error(enrolled: Path) -> None:
