@@ -20,6 +20,7 @@ from arcface_cli.inputs.names import printable
 from arcface_cli.output.audit_page import audit_page
 from arcface_cli.output.files import whole_file
 from arcface_cli.settings import LoadedSettings
+from arcface_cli.wording import counted
 from arcface_cli.workflows.crops import crop_or_reason
 
 COLUMNS = ("kind", "templates", "subjects", "similarity", "own", "reason")
@@ -40,7 +41,8 @@ def audit_gallery(params: dict[str, Any], page: Path | None) -> int:
     else:
         show_rows([_row(each) for each in found.suspicions], settings, COLUMNS)
     if not settings.quiet:
-        say(f"audit: {len(found.suspicions)} suspicions in {len(templates)} templates; nothing was changed")
+        seen = f"{counted(len(found.suspicions), 'suspicion')} in {counted(len(templates), 'template')}"
+        say(f"audit: {seen}; nothing was changed")
     return FOUND if found.suspicions else 0
 
 

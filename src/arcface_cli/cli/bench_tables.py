@@ -13,6 +13,7 @@ from arcface_cli.cli.console import data_stream, is_terminal, wants_color
 from arcface_cli.cli.listing import separated
 from arcface_cli.output.files import telling_output, whole_file
 from arcface_cli.settings import Format, Settings
+from arcface_cli.wording import counted
 
 UNITS = {"photograph": "photographs/s", "face": "faces/s", "search": "searches/s"}
 SUFFIXES: dict[str, Format] = {".csv": "csv", ".tsv": "tsv", ".txt": "table", ".jsonl": "jsonl"}
@@ -79,13 +80,13 @@ def _heading(answer: Mapping[str, Any]) -> list[str]:
     ceilings, gflop = answer["ceilings"], answer["recogniser_gflop"]
     arithmetic = "" if gflop is None else f" of {gflop:.3g} GFLOP a face"
     return [
-        f"{where}, {machine['cores']} cores; {answer['device']}, ONNX Runtime {runtime}, "
+        f"{where}, {counted(machine['cores'], 'core')}; {answer['device']}, ONNX Runtime {runtime}, "
         f"arcface {versions['arcface']}",
         f"{answer['detector']} finds, {answer['recogniser']}{arithmetic} recognises, {answer['precision']}"
         f"{'' if answer['tensorrt'] is None else ' by TensorRT ' + answer['tensorrt']}; "
-        f"batch {answer['batch']}, {answer['jobs']} photographs at once",
-        f"{photographs['count']} {_source(photographs)} of {photographs['megapixels']:.2g} megapixels "
-        f"with {photographs['faces']} faces; {answer['templates']:,} made-up templates, "
+        f"batch {answer['batch']}, {counted(answer['jobs'], 'photograph')} at once",
+        f"{_source(photographs)} of {photographs['megapixels']:.2g} megapixels "
+        f"with {counted(photographs['faces'], 'face')}; {counted(answer['templates'], 'made-up template')}, "
         f"{answer['index_type']}",
         f"ceilings: matrix product {ceilings['matrix_gflop_per_second']:,.4g} GFLOP/s, "
         f"copy {ceilings['copy_gb_per_second']:,.4g} GB/s",
@@ -93,7 +94,9 @@ def _heading(answer: Mapping[str, Any]) -> list[str]:
 
 
 def _source(photographs: Mapping[str, Any]) -> str:
-    return "drawn photographs" if photographs["source"] == "drawn" else "of the named photographs,"
+    count: int = photographs["count"]
+    drawn = photographs["source"] == "drawn"
+    return counted(count, "drawn photograph") if drawn else f"{count:,} of the named photographs,"
 
 
 def _cells(stage: Mapping[str, Any], batch: int) -> list[str]:

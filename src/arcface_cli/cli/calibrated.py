@@ -11,6 +11,7 @@ from arcface_cli.errors import GalleryDamaged
 from arcface_cli.evaluation.calibration import Calibration, at_size
 from arcface_cli.gallery.store import Gallery
 from arcface_cli.output.evaluation_tables import percent
+from arcface_cli.wording import counted
 
 
 def stored_calibration(gallery: Gallery) -> Calibration | None:
@@ -56,6 +57,6 @@ def mention_growth(found: Calibration, subjects: int, gallery: Path) -> None:
     if found.has_outgrown(subjects) and found.fpir is not None:
         now = at_size(found.fpir, found.subjects, subjects)
         say(
-            f"{gallery}: holds {subjects:,} subjects and was calibrated for {found.subjects:,}: "
+            f"{gallery}: holds {counted(subjects, 'subject')} and was calibrated for {found.subjects:,}: "
             f"FPIR is now about {percent(now)}; calibrate again: {PASTED('arcface calibrate')} DIR"
         )

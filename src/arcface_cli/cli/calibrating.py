@@ -21,6 +21,7 @@ from arcface_cli.gallery.store import Gallery
 from arcface_cli.inputs.names import printable
 from arcface_cli.output.evaluation_tables import between, percent
 from arcface_cli.settings import Settings
+from arcface_cli.wording import counted
 from arcface_cli.workflows.calibrate import Enrolled, Found, Labelled, Origin, calibrate, enrolled_from
 
 
@@ -86,12 +87,13 @@ def _people(folder: Path, strangers: Path | None, embedder: Embedder) -> tuple[L
     """Templates of everybody, and words for what they are; photographs without a face can't calibrate."""
     people = people_of(folder)
     paths, names = list(people.paths), list(people.names)
-    data = f"{len(set(names))} people, {len(names)} photographs of {printable(str(folder))}"
+    counts = f"{counted(len(set(names)), 'person', 'people')}, {counted(len(names), 'photograph')}"
+    data = f"{counts} of {printable(str(folder))}"
     if strangers is not None:
         others = people_of(strangers)
         paths += others.paths
         names += [f"stranger {name}" for name in others.names]
-        data += f"; {len(set(others.names))} strangers of {printable(str(strangers))}"
+        data += f"; {counted(len(set(others.names)), 'stranger')} of {printable(str(strangers))}"
     templates = embedder.photos(paths)
     _check_apart(paths, names, templates.contents)
     usable = ~templates.failed
@@ -129,7 +131,7 @@ def _remark(found: Found, *, dry: bool, gallery: Path) -> None:
     point = found.calibration
     told = f"threshold {point.threshold:.4f}: FMR {_told(point.fmr, point.fmr_interval)}"
     if point.fpir is not None:
-        told += f"; FPIR among {point.subjects:,} subjects {_told(point.fpir, point.fpir_interval)}"
+        told += f"; FPIR among {counted(point.subjects, 'subject')} {_told(point.fpir, point.fpir_interval)}"
     say(told)
     if point.fpir_expected is not None:
         low, high = (f"{end * FORESEEN:.0f}" for end in point.fpir_expected)

@@ -28,6 +28,7 @@ from arcface_cli.inputs.names import printable
 from arcface_cli.output.kept_crops import save_crops
 from arcface_cli.output.provenance import refusal_row, template_row
 from arcface_cli.settings import Settings
+from arcface_cli.wording import counted
 from arcface_cli.workflows.transfer import transfer
 
 MAKE_ONE_WITH_CROPS = "make another with enroll --keep-crops -g DIR"
@@ -54,7 +55,7 @@ def show(params: dict[str, Any], name: str, crops: Path | None) -> int:
     shown = ["template", "source", "detection_score", "detector", "crop", "created"]
     show_rows(rows, settings, [*shown, "refused"] if refusals else shown)
     if crops is not None:
-        _told(settings, f"{len(files)} crops of {len(templates)} templates are in {crops}")
+        _told(settings, f"{crops}: {counted(len(files), 'crop')} of {counted(len(templates), 'template')}")
     return 0
 
 
@@ -91,7 +92,8 @@ def merge(params: dict[str, Any], names: Sequence[str], into: str) -> int:
         )
     with Gallery.open(settings.gallery, writable=True) as gallery:
         count = gallery.merge(names, target)
-    _told(settings, f"{count} templates of {', '.join(names)} belong to {target} now")
+    belong = "belongs" if count == 1 else "belong"
+    _told(settings, f"{counted(count, 'template')} of {', '.join(names)} {belong} to {target} now")
     return 0
 
 
@@ -104,16 +106,17 @@ def remove(params: dict[str, Any], names: Sequence[str], template_ids: Sequence[
     with Gallery.open(settings.gallery, writable=not params["dry_run"]) as gallery:
         ids, refused = _to_remove(gallery, names, template_ids)
         whom = ", ".join([*names, *(f"template {number}" for number in template_ids)])
-        what = f"{len(ids)} templates" + (f" and {refused} refused photographs" if refused else "")
+        what = counted(len(ids), "template")
+        what += f" and {counted(refused, 'refused photograph')}" if refused else ""
         if params["dry_run"]:
-            say(f"{what} would be removed: {whom}")
+            say(f"would remove {what}: {whom}")
             return 0
         if not params["yes"] and not confirmed(f"remove {what} ({whom})?"):
             say("nothing was removed")
             return 0
         needles = gallery.needles_of(ids, names) if params["verify"] else []
         gallery.remove_templates(ids, forgetting=names)
-        _told(settings, f"{what} were removed: {whom}")
+        _told(settings, f"removed {what}: {whom}")
         return prove_gone(gallery, needles) if params["verify"] else 0
 
 
@@ -161,7 +164,8 @@ def prove_gone(gallery: Gallery, needles: Sequence[proof.Needle]) -> int:
         say(f"still there: {trace}")
     if left:
         return FOUND
-    say(f"verified: none of {len(needles)} pieces of what was removed is in any file of {gallery.directory}")
+    pieces = counted(len(needles), "piece")
+    say(f"verified: none of {pieces} of what was removed is in any file of {gallery.directory}")
     return 0
 
 
@@ -175,7 +179,8 @@ def export(params: dict[str, Any], target: Path) -> int:
         stats = gallery.stats()
     _told(
         settings,
-        f"{target}: {stats.templates} templates of {stats.subjects} subjects, private: it holds faces",
+        f"{target}: {counted(stats.templates, 'template')} of {counted(stats.subjects, 'subject')}, "
+        "private: it holds faces",
     )
     return 0
 
@@ -225,7 +230,8 @@ def check_gallery(params: dict[str, Any]) -> int:
     rows = [{key: value for key, value in asdict(each).items() if value is not None} for each in found]
     show_rows(rows, settings, ("code", "where", "problem", "mend"))
     if not settings.quiet:
-        say(f"check: {len(found)} findings, {templates} templates, {settings.gallery}")
+        told = f"{counted(len(found), 'finding')}, {counted(templates, 'template')}"
+        say(f"check: {told}, {settings.gallery}")
     return FOUND if found else 0
 
 

@@ -16,6 +16,7 @@ from arcface_cli.inputs.photo import Photo
 from arcface_cli.output.records import Run, enrolled
 from arcface_cli.results import EnrolledPhoto
 from arcface_cli.settings import Settings
+from arcface_cli.wording import counted
 from arcface_cli.workflows.agreement import FAR_BELOW, Agreement, Disagreement
 
 NAMED = 3
@@ -58,7 +59,8 @@ def mention_disagreements(agreement: Agreement, settings: Settings, model: str |
         say(_told(each, point.threshold))
     if len(found) > NAMED:
         say(
-            f"{len(found) - NAMED} more people's photographs are not alike either; "
+            f"the photographs of {counted(len(found) - NAMED, 'more person', 'more people')} are not alike "
+            "either; "
             f"see: {PASTED('arcface gallery audit')}"
         )
 

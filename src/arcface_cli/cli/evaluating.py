@@ -31,6 +31,7 @@ from arcface_cli.output.records import threshold as threshold_record
 from arcface_cli.output.report import require_report, write_report
 from arcface_cli.output.runs import load_run, save_run
 from arcface_cli.settings import LoadedSettings, Settings
+from arcface_cli.wording import counted
 from arcface_cli.workflows import evaluate as workflow
 
 _ABOUT = ("data", "model", "detector", "fingerprint", "date")
@@ -132,7 +133,7 @@ def _pairs(
     pairs = read_pairs(path, folder)
     templates = embedder.photos(pairs.items)
     outcome = workflow.of_pairs(pairs, templates, threshold, attributes)
-    data = f"{len(pairs.same):,} pairs of {printable(str(path))}"
+    data = f"{counted(len(pairs.same), 'pair')} of {printable(str(path))}"
     return Evaluated(
         outcome, data, _printable(pairs.items), lambda i: shown_photo(pairs.items[i], templates, i)
     )
@@ -142,7 +143,7 @@ def _bin(path: Path, embedder: Embedder, threshold: float | None) -> Evaluated:
     crops, pairs = (found := read_bin(path)).crops, found.pairs
     names = _printable(pairs.items)
     outcome = workflow.of_pairs(pairs, embedder.crops(crops, names), threshold)
-    data = f"{len(pairs.same):,} pairs of {printable(str(path))}, crops as published"
+    data = f"{counted(len(pairs.same), 'pair')} of {printable(str(path))}, crops as published"
     return Evaluated(outcome, data, names, lambda i: shown_crop(crops[i], names[i]), detected=False)
 
 
@@ -155,8 +156,8 @@ def _folder(
     outcome = workflow.of_folder(people.names, templates, threshold, attributes)
     if isinstance(outcome.run, ScoreCounts):
         total = outcome.run.genuines + outcome.run.impostors
-        say(f"{total:,} comparisons counted in {time.monotonic() - begun:.1f} s")
-    data = f"all pairs of {len(people.paths):,} photographs in {printable(str(folder))}"
+        say(f"{counted(total, 'comparison')} counted in {time.monotonic() - begun:.1f} s")
+    data = f"all pairs of {counted(len(people.paths), 'photograph')} in {printable(str(folder))}"
     return Evaluated(
         outcome, data, _printable(people.paths), lambda i: shown_photo(people.paths[i], templates, i)
     )
@@ -170,7 +171,8 @@ def _split(
         raise UsageError("--enroll K takes a folder of people, and K is 1 or more")
     people = people_of(folder)
     listed = workflow.split(people.names, enroll)
-    data = f"{printable(str(folder))}, the first {enroll} photographs of each person enrolled"
+    first = "the first photograph" if enroll == 1 else f"the first {enroll} photographs"
+    data = f"{printable(str(folder))}, {first} of each person enrolled"
     return _searched(request, embedder, threshold, attributes, people.paths, listed, data)
 
 

@@ -17,6 +17,7 @@ from arcface_cli.diagnosis.findings import Finding, Level
 from arcface_cli.errors import MachineError
 from arcface_cli.inputs.names import printable
 from arcface_cli.settings import Settings, cache_folder
+from arcface_cli.wording import counted
 from arcface_cli.workflows.doctor import Places, examine
 
 STYLES = {Level.OK: "green", Level.WARNING: "yellow", Level.ERROR: "bold red"}
@@ -40,7 +41,7 @@ def examine_machine(params: dict[str, Any]) -> int:
     show_findings(found, settings)
     counts = Counter(finding.level for finding in found)
     if not settings.quiet:
-        told = (f"{counts[level]} {level}{'' if counts[level] == 1 else 's'}" for level in tuple(Level)[1:])
+        told = (counted(counts[level], level) for level in tuple(Level)[1:])
         say(f"doctor: {counts[Level.OK]} ok, {', '.join(told)}")
     return MachineError.exit_status if counts[Level.ERROR] else 0
 

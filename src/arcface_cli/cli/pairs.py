@@ -64,7 +64,7 @@ def answer(shop: Workshop, point: OperatingPoint, sink: Sink, settings: Settings
             advance(tally)
             STOP.go_on()
     if several and not settings.quiet:
-        say(tally.summary("verify", time.monotonic() - started, what="pairs"))
+        say(tally.summary("verify", time.monotonic() - started, what="pair"))
     return tally.status(every=True)
 
 

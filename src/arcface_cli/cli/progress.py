@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from arcface_cli.cli.console import say, stderr_console
 from arcface_cli.cli.tally import Tally
+from arcface_cli.wording import counted
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -83,7 +84,8 @@ def _bar(count: Count | None) -> Iterator[Advance]:
 
 def _words(tally: Tally, elapsed: float) -> str:
     rate = (tally.total - tally.earlier) / elapsed
-    return f"{tally.total} photographs, {tally.faces} faces, {tally.unfinished} unusable, {rate:.1f} a second"
+    seen = f"{counted(tally.total, 'photograph')}, {counted(tally.faces, 'face')}"
+    return f"{seen}, {tally.unfinished} unusable, {rate:.1f} a second"
 
 
 class DownloadProgress:

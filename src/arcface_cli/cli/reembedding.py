@@ -13,6 +13,7 @@ from arcface_cli.cli.listing import show_rows
 from arcface_cli.errors import GalleryError, UsageError
 from arcface_cli.gallery.store import Gallery
 from arcface_cli.settings import LoadedSettings
+from arcface_cli.wording import counted
 from arcface_cli.workflows.reembed import Flip, Reembedded, flips, reembed
 
 UNFINISHED = 3
@@ -32,13 +33,15 @@ def reembed_gallery(params: dict[str, Any]) -> int:
         seen = gallery.stats().generation
         made = reembed(gallery.templates(), gallery.crop, recogniser.embed)
         changed = changed_answers(loaded, gallery, made, shop.run.model)
+        made_anew = counted(len(made.features), "template")
+        changes = counted(len(changed), "answer changes", "answers change")
         show_rows([_row(flip) for flip in changed], settings, COLUMNS)
         _tell_lost(made, drop=params["drop_missing"])
         if params["dry_run"]:
-            say(f"{len(made.features)} templates would go to {shop.run.model}, {len(changed)} answers change")
+            say(f"{made_anew} would go to {shop.run.model}; {changes}")
             return UNFINISHED if made.lost else 0
         gallery.reembed(made.features, recogniser.fingerprint, shop.run.model, seen)
-    say(f"{len(made.features)} templates moved to {shop.run.model}; {len(changed)} answers change")
+    say(f"{made_anew} moved to {shop.run.model}; {changes}")
     return UNFINISHED if made.lost else 0
 
 
@@ -47,7 +50,8 @@ def _tell_lost(made: Reembedded, *, drop: bool) -> None:
         say_error(reason)
     if made.lost and not drop:
         raise GalleryError(
-            f"{len(made.lost)} templates have neither a kept crop nor their photograph; nothing was changed",
+            f"{counted(len(made.lost), 'template has', 'templates have')} neither a kept crop nor a "
+            "photograph; nothing was changed",
             hint="bring the photographs back, or let these templates go with --drop-missing",
         )
 

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from arcface_cli.errors import ArcfaceError, DuplicatePhoto
+from arcface_cli.wording import counted
 
 DONE, NO, UNFINISHED = 0, 1, 3
 
@@ -74,7 +75,7 @@ class Tally:
             return UNFINISHED
         return NO if exists or (every and self.matches < self.done) else DONE
 
-    def summary(self, command: str, seconds: float, what: str = "photographs") -> str:
+    def summary(self, command: str, seconds: float, what: str = "photograph") -> str:
         """One line: done, skipped by reason, failed by reason, seconds, photographs a second."""
         parts = [f"{self.done} done"]
         for word, counts in (("skipped", self.skipped), ("failed", self.failed)):
@@ -84,4 +85,4 @@ class Tally:
         if self.earlier:
             parts.append(f"{self.earlier} of them by an earlier run")
         rate = f"{(self.total - self.earlier) / seconds:.1f} a second" if seconds > 0 else "at once"
-        return f"{command}: {self.total} {what}: {', '.join(parts)}; {seconds:.1f} s, {rate}"
+        return f"{command}: {counted(self.total, what)}: {', '.join(parts)}; {seconds:.1f} s, {rate}"

@@ -13,6 +13,7 @@ from arcface_cli.diagnosis.surroundings import Surroundings
 from arcface_cli.errors import GalleryError
 from arcface_cli.gallery import check
 from arcface_cli.gallery.store import FILE_NAME, Gallery
+from arcface_cli.wording import counted
 
 HARMLESS = frozenset({"readable_by_others", "leftover", "network", "cache"})
 """Codes of `check` that lose nothing."""
@@ -41,7 +42,7 @@ def search_findings(here: Surroundings, *, gpus: bool) -> Iterator[Finding]:
         yield _no_search(answer.failure, found, pip, wanted, gpus=gpus)
         return
     told = answer.value
-    seen = f"sees {told['gpus']} GPU{'' if told['gpus'] == 1 else 's'}" if told["gpu"] else "for the CPU"
+    seen = f"sees {counted(told['gpus'], 'GPU')}" if told["gpu"] else "for the CPU"
     detail = f"FAISS {told['version']}, {seen}"
     if gpus and not told["gpus"]:
         yield warning("search", f"{detail}: --device cuda can't search", pip.replace(found, wanted), **told)
@@ -81,8 +82,13 @@ def gallery_findings(
         return
     yield from damage
     if all(finding.level is not Level.ERROR for finding in damage):
-        counted = f"{stats.subjects} subjects, {stats.templates} templates, made with {stats.model}"
-        yield fine(what, f"{counted}, {directory}", path=str(directory), templates=stats.templates)
+        holds = f"{counted(stats.subjects, 'subject')}, {counted(stats.templates, 'template')}"
+        yield fine(
+            what,
+            f"{holds}, made with {stats.model}, {directory}",
+            path=str(directory),
+            templates=stats.templates,
+        )
     name = "NAME" if stats.model is None else stats.model
     if sha256 not in models:
         yield warning(what, f"{name}, which made it, is not installed", f"arcface models pull {name}")
@@ -95,4 +101,4 @@ def _told(what: str, found: Iterator[check.Finding]) -> Iterator[Finding]:
         make = warning if each.code in HARMLESS else wrong
         yield make(what, f"{each.where}: {each.problem}", each.mend, code=each.code)
     if (rest := sum(1 for _ in found)) > 0:
-        yield wrong(what, f"{rest} more findings", "arcface gallery check")
+        yield wrong(what, counted(rest, "more finding"), "arcface gallery check")

@@ -9,6 +9,7 @@ from html import escape
 from arcface_cli.gallery.audit import Audit, Kind, Suspicion, Typicality
 from arcface_cli.gallery.entries import StoredTemplate
 from arcface_cli.inputs.names import printable
+from arcface_cli.wording import counted
 
 Crop = Callable[[int], bytes | None]
 """Template id -> its aligned face as a PNG, None where there is none to be had."""
@@ -66,8 +67,8 @@ def audit_page(
         "<meta name=viewport content='width=device-width, initial-scale=1'>",
         f"<title>Audit of {escape(name)}</title><style>{STYLE}</style>",
         f"<h1>Audit of {escape(name)}</h1>",
-        f"<p>{len(audit.templates)} templates of {len(members)} subjects, "
-        f"{len(audit.suspicions)} suspicions. "
+        f"<p>{counted(len(audit.templates), 'template')} of {counted(len(members), 'subject')}, "
+        f"{counted(len(audit.suspicions), 'suspicion')}. "
         "Nothing was changed: look at the faces, and run the command if you agree.</p>",
         *(part for kind in Kind for part in _section(kind, audit, templates, members, crop)),
         "<h2>All templates, the least typical first</h2>",

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from arcface_cli.wording import counted
+
 Figures = Mapping[str, Any]
 Table = tuple[str, list[dict[str, str]]]
 """Title, and rows of cells by column."""
@@ -84,8 +86,8 @@ def _verification(figures: Figures) -> list[dict[str, str]]:
 def _identification(figures: Figures) -> list[dict[str, str]]:
     counts, at = figures["searches"], figures["at_threshold"]
     rows = [
-        _fact("gallery", f"{counts['subjects']:,} subjects, {figures.get('templates', 0):,} templates"),
-        _fact("failed to enroll", f"{figures.get('failed_to_enroll', 0):,} photographs"),
+        _fact("gallery", _gallery(counts["subjects"], figures.get("templates", 0))),
+        _fact("failed to enroll", counted(figures.get("failed_to_enroll", 0), "photograph")),
         _fact("searches", f"{counts['enrolled']:,} for enrolled people, {counts['strangers']:,} for others"),
         _fact("probes without a template", f"{counts['failed']:,}, counted as errors"),
         _fact("rank 1", interval(figures["rank1"])),
@@ -94,6 +96,10 @@ def _identification(figures: Figures) -> list[dict[str, str]]:
         rows.append(_fact(f"FPIR at {at['threshold']:.4f}", interval(at["fpir"])))
         rows.append(_fact(f"FNIR at {at['threshold']:.4f}", interval(at["fnir"])))
     return rows
+
+
+def _gallery(subjects: int, templates: int) -> str:
+    return f"{counted(subjects, 'subject')}, {counted(templates, 'template')}"
 
 
 def _trade_off(figures: Figures, rate: str, miss: str, needed: str) -> list[dict[str, str]]:

@@ -12,6 +12,7 @@ from typing import Any
 from arcface_cli.errors import RuntimeMissing
 from arcface_cli.output.evaluation_tables import ends, interval, percent, tables
 from arcface_cli.output.files import whole_file
+from arcface_cli.wording import counted
 
 Figures = Mapping[str, Any]
 Crops = Sequence[tuple[bytes | None, bytes | None]]
@@ -118,7 +119,8 @@ def limits(answer: Figures) -> list[str]:
         )
     people = answer["comparisons" if one_to_one else "searches"]["people"]
     if people < FEW_PEOPLE:
-        found.append(f"Only {people} people stand behind these figures: the intervals are rough.")
+        behind = counted(people, "person stands", "people stand")
+        found.append(f"Only {behind} behind these figures: the intervals are rough.")
     if one_to_one and answer["eer"]["interval"] is None:
         found.append("All pairs were counted by score, so most rates have no interval.")
     found.append(

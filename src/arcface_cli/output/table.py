@@ -13,6 +13,7 @@ from arcface_cli.inputs.names import printable
 from arcface_cli.output.records import Record
 from arcface_cli.output.rows import SHOWN, rows_of
 from arcface_cli.output.sinks import Sink
+from arcface_cli.wording import counted
 
 TABLE_ROWS = 200
 """Rows of a table that are held back to be laid out together."""
@@ -79,7 +80,6 @@ def caption_of(threshold: Record) -> str:
     if threshold["fmr"] is None:
         return f"{said}; no error rate is known for it (given by {threshold['origin']})"
     count = threshold["impostor_comparisons"]
-    counted = "" if count is None else f", {count:,} impostor comparisons"
-    return (
-        f"{said}; FMR {threshold['fmr']:g} measured with {threshold['model']} on {threshold['data']}{counted}"
-    )
+    evidence = "" if count is None else f", {counted(count, 'impostor comparison')}"
+    measured = f"measured with {threshold['model']} on {threshold['data']}{evidence}"
+    return f"{said}; FMR {threshold['fmr']:g} {measured}"
