@@ -2,8 +2,9 @@
 
 Everybody gets the same ONNX files, the same photographs, the same cores and a warm disk cache, runs as a
 process of its own, and prints a line for each photograph; they take turns, so that a busy machine is busy
-for all. Two rates are told: end to end (from starting the process to its end) and steady (over the
-photographs after the first tenth, by the times at which their lines arrive).
+for all. Two rates are told: end to end (from starting the process to its end) and steady: the slope of the
+straight line nearest to the times at which the lines of all but the first tenth arrive. (The time from one
+line to another would depend on whether it begins or ends a burst.)
 
 * arcface: `arcface embed --files-from LIST -f jsonl`, features and all.
 * insightface: `FaceAnalysis(allowed_modules=["detection", "recognition"])`, `prepare(ctx_id=-1)`, and
@@ -75,8 +76,8 @@ class Contender:
                 complaint.seek(0)
                 said = complaint.read().decode(errors="replace")
                 sys.exit(f"{self.name}: status {process.returncode}, {len(arrivals)} lines\n{said}")
-        warm = max(1, int(count * WARM_UP))
-        steady = (count - warm) / (arrivals[-1] - arrivals[warm - 1])
+        warm = int(count * WARM_UP)
+        steady = statistics.linear_regression(arrivals[warm:], range(warm, count)).slope
         return Rates(count / (end - start), steady, (usage.ru_utime + usage.ru_stime) / count)
 
 

@@ -54,8 +54,8 @@ class FakeDetector:
         self._faces = tuple(faces)
         self._detect = detect
 
-    def detect(self, image: NDArray[np.uint8]) -> tuple[DetectedFace, ...]:
-        return self._faces if self._detect is None else self._detect(image)
+    def detect_each(self, images: Sequence[NDArray[np.uint8]]) -> list[tuple[DetectedFace, ...]]:
+        return [self._faces if self._detect is None else self._detect(image) for image in images]
 
 
 def fingerprint(dimension: int = DIMENSION, *, flip: bool = False) -> ModelFingerprint:
@@ -102,10 +102,11 @@ def photo_file(
     *,
     subject: str | None = None,
     named: bool = False,
+    size: tuple[int, int] = (160, 140),
 ) -> Photo:
     """A photograph on disk, of one colour."""
     path = folder / name
-    path.write_bytes(picture_bytes(colour))
+    path.write_bytes(picture_bytes(colour, *size))
     return Photo(path, subject=subject, named=named)
 
 

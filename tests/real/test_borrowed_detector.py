@@ -18,7 +18,7 @@ def test_a_borrowed_detector_finds_the_faces_with_their_landmarks_and_prints_not
     shared_models: Path, shared_data: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     detector = BorrowedDetector("borrowed", shared_models / "det_500m.onnx", PixelScaling(True, 127.5, 128.0))
-    faces = detector.detect(decode((shared_data / "portraits/group/two_people.jpg").read_bytes()))
+    faces = detector.detect_each([decode((shared_data / "portraits/group/two_people.jpg").read_bytes())])[0]
 
     assert len(faces) == 2
     assert [face.index for face in faces] == [0, 1]

@@ -65,8 +65,8 @@ def test_a_face_that_fills_the_frame_is_found_once(
     finder = open_workshop(recognise=False, detector=detector).stages.detector
     for path in fronts(shared_data)[::3]:
         image = decode(path.read_bytes())
-        face = finder.detect(image)[0]
-        assert len(finder.detect(cut(image, face.box, margin))) == 1, path
+        face = finder.detect_each([image])[0][0]
+        assert len(finder.detect_each([cut(image, face.box, margin)])[0]) == 1, path
 
 
 def test_centerface_finds_a_face_that_fills_the_frame_first_of_all(
@@ -76,9 +76,9 @@ def test_centerface_finds_a_face_that_fills_the_frame_first_of_all(
     finder = open_workshop(recognise=False, detector="centerface").stages.detector
     for path in fronts(shared_data)[::6]:
         image = decode(path.read_bytes())
-        face = finder.detect(image)[0]
+        face = finder.detect_each([image])[0][0]
         tight = cut(image, face.box, 0.0)
-        largest = max(finder.detect(tight), key=lambda each: each.box.area)
+        largest = max(finder.detect_each([tight])[0], key=lambda each: each.box.area)
         assert largest.box.area > 0.5 * tight.shape[0] * tight.shape[1], path
 
 
@@ -90,7 +90,7 @@ def test_a_face_of_60_pixels_in_a_picture_of_4000_is_found(
     for turn, path in enumerate(fronts(shared_data)[::15]):
         place = (300 + 800 * turn, 200 + 600 * turn)
         picture, box = pasted(decode(path.read_bytes()), finder, place)
-        found = finder.detect(picture)
+        found = finder.detect_each([picture])[0]
         assert len(found) == 1, path
         assert np.abs(np.subtract(found[0].box.as_tuple(), box)).max() < 8, path
 
@@ -122,7 +122,7 @@ def pasted(
     image: NDArray[np.uint8], finder: Detector, place: tuple[int, int]
 ) -> tuple[NDArray[np.uint8], tuple[float, ...]]:
     """A grey picture of 4000 x 3000 with a copy of the photograph in it whose face is 60 pixels high."""
-    face = finder.detect(image)[0].box
+    face = finder.detect_each([image])[0][0].box
     scale = 60 / face.height
     small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     picture = np.full((3000, 4000, 3), 128, dtype=np.uint8)

@@ -115,7 +115,7 @@ def test_workers_that_share_runs_of_a_detector_find_what_one_alone_finds(
         answers = list(pool.map(together.detect, images))
 
     for image, faces in zip(images, answers, strict=True):
-        expected = alone.detect(image)
+        expected = alone.detect_each([image])[0]
         assert len(faces) == len(expected)
         for face, same in zip(faces, expected, strict=True):
             np.testing.assert_allclose(face.points.array, same.points.array, atol=0.01)
@@ -208,7 +208,7 @@ def test_half_precision_cuts_the_same_faces_out(
         )
         for path in list(real_faces)[::20]:
             image = decode(path.read_bytes())
-            exact, same = full.detect(image), half.detect(image)
+            exact, same = full.detect_each([image])[0], half.detect_each([image])[0]
             assert [face.box for face in same] == [face.box for face in exact]
             assert [face.points.array.tolist() for face in same] == [f.points.array.tolist() for f in exact]
 

@@ -6,7 +6,8 @@ import hashlib
 import random
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +19,9 @@ from numpy.typing import NDArray
 from arcface_cli.detection.selection import FaceChoice
 from arcface_cli.errors import ArcfaceError, DeviceUnavailable, ModelUnusable, NoSubject, UnreadableImage
 from arcface_cli.faces import BoundingBox, DetectedFace, Done, Failed, FivePoints, Outcome, Skipped
+from arcface_cli.imaging.room import Room
 from arcface_cli.inputs.photo import Photo
-from arcface_cli.pipeline import WINDOW, Stages, process, work_through
+from arcface_cli.pipeline import TOGETHER, WINDOW, Stages, process, work_through, work_together
 from arcface_cli.quality import QualityGates
 from arcface_cli.results import PhotoFaces
 from fakes import FakeDetector, face_at, fake_recogniser, photo_file, picture_bytes
@@ -200,3 +202,101 @@ def test_limits_on_bytes_and_pixels_hold_before_anything_is_decoded(tmp_path: Pa
     assert reason(work_through(photo, stages(max_bytes=size - 1))).code == "image_too_large"
     assert reason(work_through(photo, stages(max_pixels=160 * 140 - 1))).code == "image_too_large"
     assert isinstance(work_through(photo, stages(max_bytes=size, max_pixels=160 * 140)), Done)
+
+
+class Crowded(FakeDetector):
+    """Remembers how many pictures it was shown at a time; the first waits until it is let go on."""
+
+    def __init__(self, go_on: threading.Event) -> None:
+        super().__init__([face_at()])
+        self.counts: list[int] = []
+        self._go_on = go_on
+
+    def detect_each(self, images: Sequence[NDArray[np.uint8]]) -> list[tuple[DetectedFace, ...]]:
+        self._go_on.wait(10)
+        self.counts.append(len(images))
+        return super().detect_each(images)
+
+
+def queued(photos: Sequence[Photo], detector: Crowded, go_on: threading.Event) -> list[Outcome[PhotoFaces]]:
+    """What becomes of photographs when all of them wait for one worker."""
+
+    def source() -> Iterator[Photo]:
+        yield from photos
+        go_on.set()
+
+    return [outcome for _, outcome in process(source(), stages(detector), workers=1)]
+
+
+def test_a_worker_takes_what_waits_through_the_stages_side_by_side(tmp_path: Path) -> None:
+    go_on = threading.Event()
+    detector = Crowded(go_on)
+    outcomes = queued([photo_file(tmp_path, "a.png")] * (WINDOW - 1), detector, go_on)
+    assert all(isinstance(outcome, Done) for outcome in outcomes)
+    assert max(detector.counts) == TOGETHER
+    assert sum(detector.counts) == WINDOW - 1
+
+
+def test_a_large_picture_is_worked_on_alone_and_keeps_its_place(tmp_path: Path) -> None:
+    go_on = threading.Event()
+    detector = Crowded(go_on)
+    large = photo_file(tmp_path, "large.png", size=(2200, 1000))
+    small = photo_file(tmp_path, "a.png")
+    outcomes = queued([small, small, large, small], detector, go_on)
+    assert [done(outcome).picture.width for outcome in outcomes] == [160, 160, 2200, 160]
+    assert 1 in detector.counts[1:]
+
+
+def test_photographs_worked_on_together_fare_as_alone(tmp_path: Path) -> None:
+    photos = [
+        photo_file(tmp_path, "a.png", (10, 20, 30)),
+        Photo(tmp_path / "missing.jpg"),
+        photo_file(tmp_path, "b.png", (200, 20, 30)),
+        photo_file(tmp_path, "nobody.png", (255, 255, 255)),
+    ]
+
+    def unless_white(image: NDArray[np.uint8]) -> tuple[DetectedFace, ...]:
+        return () if image.min() == 255 else (face_at(),)
+
+    shop = replace(stages(FakeDetector(detect=unless_white)), room=Room.for_workers(1))
+    together, alone = work_together(photos, shop), [work_through(photo, shop) for photo in photos]
+    assert [type(outcome) for outcome in together] == [Done, Failed, Done, Skipped]
+    for ours, own in zip(together, alone, strict=True):
+        if isinstance(ours, Done):
+            first, second = done(ours).templates, done(own).templates
+            assert first is not None and second is not None
+            assert np.array_equal(first.features, second.features)
+        else:
+            assert reason(ours).message == reason(own).message
+
+
+def test_a_machine_that_fails_costs_no_photograph_worked_on_before(tmp_path: Path) -> None:
+    go_on = threading.Event()
+    photos = [photo_file(tmp_path, f"{number}.png", (number, 0, 0)) for number in range(WINDOW - 2)]
+
+    def fail_late(image: NDArray[np.uint8]) -> tuple[DetectedFace, ...]:
+        go_on.wait(10)
+        if image[0, 0, 2] == WINDOW - 3:
+            raise ModelUnusable("net.onnx failed")
+        return (face_at(),)
+
+    def source() -> Iterator[Photo]:
+        yield from photos
+        go_on.set()
+
+    results = process(source(), stages(FakeDetector(detect=fail_late)), workers=1)
+    assert [type(next(results)[1]) for _ in range(WINDOW - 3)] == [Done] * (WINDOW - 3)
+    with pytest.raises(ModelUnusable):
+        next(results)
+
+
+def test_a_small_picture_for_which_memory_is_short_fails_alone_among_others(tmp_path: Path) -> None:
+    def greedy(image: NDArray[np.uint8]) -> tuple[DetectedFace, ...]:
+        if image[0, 0, 2] == 255:
+            raise MemoryError
+        return (face_at(),)
+
+    photos = [photo_file(tmp_path, "a.png"), photo_file(tmp_path, "b.png", (255, 0, 0))] * 3
+    outcomes = [outcome for _, outcome in process(photos, stages(FakeDetector(detect=greedy)), workers=1)]
+    assert [type(outcome) for outcome in outcomes] == [Done, Failed] * 3
+    assert "memory" in reason(outcomes[1]).message

@@ -37,12 +37,6 @@ if TYPE_CHECKING:
     from arcface_cli.weights.store import InstalledDetector, InstalledRecogniser, ResolvedModel, WeightStore
 
 
-SPARE = 1
-"""Workers beyond the number of cores."""
-HANDOVER = 0.0005
-"""Seconds after which a worker lets go of the interpreter for one that waits: a tenth of Python's own."""
-
-
 def settings_from(params: dict[str, Any]) -> LoadedSettings:
     """Settings from the parameters of a command; --json stands for --format json.
 
@@ -176,8 +170,7 @@ def workshop(
 ) -> Workshop:
     """Load the networks that a verb needs. faces: which ones count unless the user says otherwise.
 
-    A single photograph gets all cores for itself; several share them, one core each, and one more waits its
-    turn, so that no core is idle while a worker waits for the interpreter.
+    A single photograph gets all cores for itself; several share them, one core each.
     made_with: digest of the settings that change records, of a verb whose output can be continued.
     """
     from arcface_cli.detection.selection import FaceChoice
@@ -192,10 +185,8 @@ def workshop(
     weights = store(settings)
     model = weights.resolve(settings.model, settings.detector) if recognise else None
     found = weights.resolve_detector(settings.detector, settings.model) if model is None else model.detector
-    ahead = list(islice(photos, settings.jobs if settings.jobs is not None else available_cores() + SPARE))
+    ahead = list(islice(photos, _cores(settings)))
     workers = max(1, len(ahead))
-    if workers > 1:
-        sys.setswitchinterval(HANDOVER)
     if model is None:
         settings = replace(settings, tensorrt=False)  # only recognisers go through it
     options = session_options(settings, workers=workers, verbosity=verbosity)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -49,8 +50,11 @@ class BorrowedDetector:
             det_thresh=MIN_SCORE if min_score is None else min_score,
         )
 
-    def detect(self, image: NDArray[np.uint8]) -> tuple[DetectedFace, ...]:
-        """image: (H, W, 3) uint8 BGR, upright. Returns faces, best score first, in its pixels."""
+    def detect_each(self, images: Sequence[NDArray[np.uint8]]) -> list[tuple[DetectedFace, ...]]:
+        """images: each (H, W, 3) uint8 BGR, upright. Of each, its faces, best score first, in its pixels."""
+        return [self._detect(image) for image in images]
+
+    def _detect(self, image: NDArray[np.uint8]) -> tuple[DetectedFace, ...]:
         with contextlib.redirect_stdout(sys.stderr):
             boxes, points = self._model.detect(image)
         if points is None:

@@ -41,6 +41,8 @@ class FaceCandidates:
 
     def divided_by(self, scale_x: float, scale_y: float) -> FaceCandidates:
         """The same candidates in pixels of the image that the canvas is a scaled copy of."""
+        if scale_x == scale_y == 1.0:
+            return self
         scale = np.array([scale_x, scale_y], dtype=np.float32)
         corners = np.concatenate([scale, scale])
         return FaceCandidates(self.boxes / corners, self.points / scale, self.scores)
@@ -48,6 +50,9 @@ class FaceCandidates:
 
 def concatenate(parts: list[FaceCandidates]) -> FaceCandidates:
     """One set out of several; none at all gives an empty set."""
+    parts = [part for part in parts if len(part)]
+    if len(parts) == 1:
+        return parts[0]
     if not parts:
         return FaceCandidates(
             np.zeros((0, 4), np.float32), np.zeros((0, 5, 2), np.float32), np.zeros(0, np.float32)

@@ -73,9 +73,20 @@ class Detector(Protocol):
 
     name: str
 
-    def detect(self, image: NDArray[np.uint8]) -> tuple[DetectedFace, ...]:
-        """image: (H, W, 3) uint8 BGR, upright. Boxes and points in its pixels."""
+    def detect_each(self, images: Sequence[NDArray[np.uint8]]) -> list[tuple[DetectedFace, ...]]:
+        """images: each (H, W, 3) uint8 BGR, upright. Boxes and points in its pixels."""
         ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Look:
+    """What the network answers to one canvas, whose scales are canvas / image."""
+
+    outputs: Sequence[NDArray[np.float32]]
+    width: int
+    height: int
+    scale_x: float
+    scale_y: float
 
 
 class NetworkDetector:
@@ -99,21 +110,33 @@ class NetworkDetector:
         self._scaling = scaling
         self._min_score = family.min_score if min_score is None else min_score
 
-    def detect(self, image: NDArray[np.uint8]) -> tuple[DetectedFace, ...]:
-        """image: (H, W, 3) uint8 BGR, upright. Returns faces, best score first, in its pixels."""
-        standard = self.candidates(image, STANDARD)
+    def detect_each(self, images: Sequence[NDArray[np.uint8]]) -> list[tuple[DetectedFace, ...]]:
+        """images: each (H, W, 3) uint8 BGR, upright. Of each, its faces, best score first, in its pixels.
+
+        The network sees all images before its answers are read (see `pipeline.work_together`).
+        """
+        looks = [self._look(image, STANDARD) for image in images]
+        return [self._faces(image, self._read(look)) for image, look in zip(images, looks, strict=True)]
+
+    def _faces(self, image: NDArray[np.uint8], standard: FaceCandidates) -> tuple[DetectedFace, ...]:
         found = concatenate([standard, self._large(image, standard), self._small(image)])
         kept = found.select(suppress(found.boxes, found.scores, MAX_OVERLAP))
         return as_faces(without_parts(kept))
 
     def candidates(self, image: NDArray[np.uint8], side: int) -> FaceCandidates:
         """Every candidate on one canvas whose longer side is `side`, in pixels of the image."""
+        return self._read(self._look(image, side))
+
+    def _look(self, image: NDArray[np.uint8], side: int) -> _Look:
         width, height = canvas_size(image.shape[1], image.shape[0], side)
         fits = image.shape[:2] == (height, width)
         canvas, scale_x, scale_y = (image, 1.0, 1.0) if fits else letterbox(image, width, height)
         outputs = self._network.run(to_input([canvas], self._scaling))
-        found = self._decode(outputs, height, width, self._min_score)
-        return found.where_finite().divided_by(scale_x, scale_y)
+        return _Look(outputs, width, height, scale_x, scale_y)
+
+    def _read(self, look: _Look) -> FaceCandidates:
+        found = self._decode(look.outputs, look.height, look.width, self._min_score).where_finite()
+        return found.divided_by(look.scale_x, look.scale_y)
 
     def _large(self, image: NDArray[np.uint8], standard: FaceCandidates) -> FaceCandidates:
         """Faces that fill the frame and that the standard canvas missed.
@@ -122,7 +145,8 @@ class NetworkDetector:
         it isn't blind here: on no photograph measured did the scout then have news.
         """
         least = FILLS_FRAME * max(image.shape[:2])
-        if (standard.between(least, np.inf).scores >= (1.0 + self._min_score) / 2).any():
+        sure = standard.select(standard.scores >= (1.0 + self._min_score) / 2)
+        if len(sure.between(least, np.inf)):
             return concatenate([])
         scouted = self.candidates(image, SCOUT).between(least, np.inf)
         missed = overlaps(scouted.boxes, standard.boxes).max(axis=1, initial=0.0) < SAME_FACE

@@ -42,6 +42,8 @@ def without_parts(found: FaceCandidates) -> FaceCandidates:
     found: sorted by score, best first. "Within" is four fifths of the area, "much larger" four times,
     "about as sure" 85 % of the score: a doubtful large box over a crowd must not swallow it.
     """
+    if len(found) < 2:
+        return found
     shared, areas, _ = _shared_areas(found.boxes, found.boxes)
     within = shared > 0.8 * areas[:, None]
     larger = areas[None, :] > 4.0 * areas[:, None]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -26,12 +27,20 @@ def to_blob(
 ) -> NDArray[np.float32]:
     """Pictures of one size, each (H, W, 3) uint8 BGR -> (N, 3, H, W) float32, scaled and in channel order."""
     height, width = pictures[0].shape[:2]
+    levels = _levels(scaling.mean, scaling.scale)
     blob = np.empty((len(pictures), 3, height, width), np.float32)
     for picture, planes in zip(pictures, blob, strict=True):
-        # The arithmetic of cv2.dnn.blobFromImages, to the bit, in two thirds of its time.
         for plane, channel in zip(planes[::-1] if scaling.rgb else planes, cv2.split(picture), strict=True):
-            np.subtract(channel, np.float32(scaling.mean), out=plane, dtype=np.float32)
-    return np.multiply(blob, np.float32(1.0 / scaling.scale), out=blob)
+            cv2.LUT(channel, levels, dst=plane)
+    return blob
+
+
+@functools.cache
+def _levels(mean: float, scale: float) -> NDArray[np.float32]:
+    """(1, 256) what each level becomes: the arithmetic of cv2.dnn.blobFromImages, to the bit."""
+    centred = np.arange(256, dtype=np.float32)[None] - np.float32(mean)
+    levels: NDArray[np.float32] = centred * np.float32(1.0 / scale)
+    return levels
 
 
 def to_pixels(pictures: Sequence[NDArray[np.uint8]] | NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -42,6 +42,8 @@ MIN_SIDE = 16
 
 _JPEG_WORK = 32
 """A JPEG may repeat its pixels in many scans; scans x pixels stay under this many times the pixel limit."""
+_SHORTEST_SCAN = 10
+"""Bytes: the marker, and a header that names one component."""
 
 _CODECS = {"AVIF": "avif", "WEBP": "webp", "JPEG2000": "jpg_2000"}
 _ORIENTATION = 0x0112
@@ -134,10 +136,11 @@ def _check_size(size: tuple[int, int], name: str, max_pixels: int, min_side: int
 
 def _check_scans(data: bytes, kind: str, size: tuple[int, int], name: str, max_pixels: int) -> None:
     """Refuse a progressive JPEG that would be decoded hundreds of times over."""
-    if kind != "JPEG":
+    most = _JPEG_WORK * max_pixels // (size[0] * size[1])
+    if kind != "JPEG" or len(data) <= most * _SHORTEST_SCAN:
         return
     scans = data.count(b"\xff\xda")
-    if scans * size[0] * size[1] > _JPEG_WORK * max_pixels:
+    if scans > most:
         raise ImageTooLarge(
             f"{name} is a JPEG of {scans} scans: too much work to decode", hint="save it anew"
         )

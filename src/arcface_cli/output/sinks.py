@@ -9,6 +9,8 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, assert_never
 
+import msgspec
+
 from arcface_cli.errors import UsageError
 from arcface_cli.output.records import Record
 from arcface_cli.output.rows import columns_of, rows_of
@@ -115,10 +117,17 @@ def _plain(value: Any) -> Any:
 
 
 def to_json(record: Record) -> bytes:
-    """Compact JSON in UTF-8. NaN is not JSON, so it is refused; lone surrogates are escaped."""
-    return json.dumps(record, ensure_ascii=False, allow_nan=False, separators=(", ", ": ")).encode(
-        "utf-8", "backslashreplace"
-    )
+    """One line of JSON in UTF-8, with a space after each comma and colon. Lone surrogates are escaped.
+
+    NaN, which JSON doesn't have, would be null: but what travels is checked when it is made.
+    """
+    try:
+        return msgspec.json.format(_ENCODER.encode(record), indent=0)
+    except UnicodeEncodeError:  # a path whose bytes are no UTF-8, which msgspec doesn't take
+        return json.dumps(record, ensure_ascii=False, allow_nan=False).encode("utf-8", "backslashreplace")
+
+
+_ENCODER = msgspec.json.Encoder(enc_hook=lambda number: number.item())  # NumPy's numbers
 
 
 def make_sink(

@@ -94,8 +94,9 @@ def unit_length(raw: NDArray[np.float32], name: str) -> NDArray[np.float32]:
     (ArcFace, section 2.1: features are compared by their angle alone.) Raises UnusableFeature naming
     `name` when a row isn't finite or has next to no length.
     """
-    norms = np.linalg.norm(raw.astype(np.float64), axis=1, keepdims=True)
-    if not np.all(np.isfinite(norms) & (norms > SMALLEST_NORM)):
+    wide = raw.astype(np.float64)
+    norms = np.sqrt(np.vecdot(wide, wide))[:, None]
+    if not ((norms > SMALLEST_NORM) & (norms < np.inf)).all():  # false for NaN
         raise UnusableFeature(f"{name}: the recogniser's feature is empty or not a number")
     unit: NDArray[np.float32] = (raw / norms).astype(np.float32)
     return unit

@@ -216,7 +216,7 @@ def _decode(sample: Sample) -> float:
 
 
 def _detect(detector: Detector, sample: Sample) -> float:
-    detector.detect(sample.image)
+    detector.detect_each([sample.image])
     return 1.0
 
 
@@ -297,7 +297,7 @@ class FacesAsDrawn:
         self._detector = detector
         self._faces = faces
 
-    def detect(self, image: NDArray[np.uint8]) -> tuple[DetectedFace, ...]:
+    def detect_each(self, images: Sequence[NDArray[np.uint8]]) -> list[tuple[DetectedFace, ...]]:
         """See `Detector`."""
-        self._detector.detect(image)
-        return self._faces
+        self._detector.detect_each(images)
+        return [self._faces] * len(images)

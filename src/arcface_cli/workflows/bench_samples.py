@@ -96,7 +96,7 @@ def named_samples(photos: Iterable[Photo], detector: Detector) -> Samples:
         except InputError as error:
             unreadable.append(error)
             continue
-        samples.append(Sample(content, image, detector.detect(image)))
+        samples.append(Sample(content, image, detector.detect_each([image])[0]))
         if _full(samples):
             break
     if not samples:

@@ -21,6 +21,7 @@ from arcface_cli.detection.detector import (
     canvas_size,
     round_up,
 )
+from arcface_cli.faces import DetectedFace
 from fakes import SCALING, FakeNetwork
 
 
@@ -56,7 +57,7 @@ class Scene:
         )
 
     def found(self) -> list[tuple[float, float, float]]:
-        faces = self.detector.detect(picture(*self.size))
+        faces = self.detector.detect_each([picture(*self.size)])[0]
         return [(round(f.box.x_min), round(f.box.y_min), round(f.box.width)) for f in faces]
 
     @property
@@ -107,7 +108,7 @@ def test_a_face_seen_on_two_canvases_is_told_once() -> None:
 
 def test_faces_come_best_score_first_and_are_numbered_so() -> None:
     scene = Scene((640, 480), [(10, 10, 60, 0.6), (200, 10, 60, 0.95), (400, 10, 60, 0.8)], (12, 300))
-    faces = scene.detector.detect(picture(640, 480))
+    faces = scene.detector.detect_each([picture(640, 480)])[0]
     assert [face.detection_score for face in faces] == pytest.approx([0.95, 0.8, 0.6])
     assert [face.index for face in faces] == [0, 1, 2]
 
@@ -116,7 +117,7 @@ def test_a_detection_score_of_the_users_replaces_the_familys() -> None:
     scene = Scene((640, 480), [(10, 10, 60, 0.4)], (12, 300))
     assert scene.found() == []
     lenient = NetworkDetector("scene", scene.network, Family(scene._decode, 0.5), SCALING, min_score=0.3)
-    assert len(lenient.detect(picture(640, 480))) == 1
+    assert len(lenient.detect_each([picture(640, 480)])[0]) == 1
 
 
 def test_nothing_found_is_an_empty_answer() -> None:
@@ -143,3 +144,15 @@ def test_a_detector_that_scales_by_itself_gets_the_canvas_as_it_is() -> None:
     NetworkDetector("pixels", PixelNetwork(), family, None).candidates(image, STANDARD)
     assert fed[0].dtype == np.uint8
     assert np.array_equal(fed[0], image[None])
+
+
+def test_pictures_looked_at_together_show_what_each_shows_alone() -> None:
+    pictures = [picture(640, 480), picture(320, 320), picture(4000, 3000)]
+    scene = Scene((640, 480), [(100, 100, 120, 0.9), (300, 100, 60, 0.8)], (12, 300))
+
+    def told(faces: tuple[DetectedFace, ...]) -> list[tuple[float, ...]]:
+        return [(*face.box.as_tuple(), face.detection_score, *face.points.array.ravel()) for face in faces]
+
+    together = [told(faces) for faces in scene.detector.detect_each(pictures)]
+    assert together == [told(scene.detector.detect_each([each])[0]) for each in pictures]
+    assert scene.detector.detect_each([]) == []

@@ -17,6 +17,15 @@ def test_a_picture_larger_than_the_room_has_it_alone() -> None:
         reserve(1_000)
 
 
+def test_small_pictures_take_no_room() -> None:
+    room = Room(100, small=10)
+    with room.lease() as first, room.lease() as second, room.lease() as third:
+        first(95)
+        second(10)
+        third(10)
+    assert [room.is_small(pixels) for pixels in (10, 11)] == [True, False]
+
+
 def test_a_second_picture_waits_until_the_first_has_gone() -> None:
     room, entered = Room(100), threading.Event()
 

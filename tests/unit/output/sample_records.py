@@ -119,6 +119,9 @@ def every_record() -> dict[str, Record]:
         "align": aligned(),
         "embed": embedded(),
         "embed, in a manifest": in_a_manifest(embedded()),
+        "embed, through TensorRT": records.embedded(
+            replace(run("embed"), tensorrt="10.14.1"), A, MISSING, "list"
+        ),
         "enroll": enrolled(),
         "enroll, dry run": enrolled(template=None),
         "identify, match": identified(0.75, 0.25, top=2),

@@ -118,9 +118,18 @@ def test_the_run_says_which_device_really_served() -> None:
     }
 
 
-def test_nan_is_no_json_and_is_refused() -> None:
-    with pytest.raises(ValueError, match="JSON"):
-        to_json({"similarity": math.nan})
+def test_nan_is_no_json_and_becomes_null() -> None:
+    assert to_json({"similarity": math.nan}) == b'{"similarity": null}'
+
+
+@pytest.mark.parametrize("name", ["plain.jpg", "Zoë, 1: a.jpg", "\udcff.jpg", 'quo"te\\.jpg'])
+def test_a_record_is_one_line_spaced_for_people_whatever_the_name(name: str) -> None:
+    record = {"input": name, "faces": [{"box": [1.5, 2.0], "subject": None}], "count": np.int64(3)}
+    line = to_json(record) if "\udcff" not in name else to_json(record | {"count": 3})
+    assert json.loads(line) == record | {"count": 3}
+    assert line.startswith(b'{"input": ') and line.endswith(
+        b', "faces": [{"box": [1.5, 2.0], "subject": null}], "count": 3}'
+    )
 
 
 @given(
