@@ -112,7 +112,7 @@ def test_workers_that_share_runs_of_a_detector_find_what_one_alone_finds(
     images = [decode(path.read_bytes()) for path in list(real_faces)[::6]]
 
     with ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(together.detect, images))
+        answers = list(pool.map(lambda image: together.detect_each([image])[0], images))
 
     for image, faces in zip(images, answers, strict=True):
         expected = alone.detect_each([image])[0]

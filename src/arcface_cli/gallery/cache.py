@@ -13,6 +13,7 @@ import mmap
 import os
 import secrets
 import time
+import unicodedata
 import zlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -24,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arcface_cli.errors import InvalidSubjectName
-from arcface_cli.gallery.entries import subject_name
+from arcface_cli.gallery.entries import MAX_NAME_LENGTH, subject_name
 from arcface_cli.gallery.vectors import StoredVectors, VectorType
 
 FOLDER = "index"
@@ -37,6 +38,8 @@ Subjects = tuple[NDArray[np.int64], tuple[str, ...]]
 """Ids (S,) ascending, and names."""
 
 _CHECKED_AT_ONCE = 4 * 1024 * 1024  # bytes of vectors
+_SPREAD = 8
+"""So many times as many ids as subjects may there be between the first and the last for a table of them."""
 _TRIES = 3
 _LOCK_TIMEOUT = 60.0  # seconds: another process may be making the same cache
 _LOCK_PAUSE = 0.02
@@ -171,7 +174,7 @@ class VectorCache:
         try:
             ids = np.frombuffer(data, dtype="<i8", count=head.subject_count)
             names = tuple(data[ids.nbytes :].decode().split("\n")[:-1])
-            if len(names) == len(ids) and all(subject_name(name) == name for name in names):
+            if len(names) == len(ids) and _are_names(names):
                 return ids, names
         except (ValueError, InvalidSubjectName) as error:
             raise CacheError("its names are none of ours") from error
@@ -384,10 +387,30 @@ def _halves(places: range) -> tuple[range, range]:
 
 def _places(subject_ids: NDArray[np.int64], owners: NDArray[np.int64]) -> NDArray[np.int64]:
     """(N,) where in the ascending ids each owner stands. Raises CacheError for one that doesn't."""
-    places = np.searchsorted(subject_ids, owners).astype(np.int64)
-    if len(owners) and not np.array_equal(subject_ids.take(places, mode="clip"), owners):
+    if not len(owners):
+        return np.empty(0, dtype=np.int64)
+    first, last = (int(subject_ids[0]), int(subject_ids[-1])) if len(subject_ids) else (0, -1)
+    if owners.min() < first or owners.max() > last:
+        raise CacheError("a subject is missing")
+    if last - first < _SPREAD * len(subject_ids):  # few gaps: a table is ten times as fast as searching
+        table = np.full(last - first + 1, -1, dtype=np.int64)
+        table[subject_ids - first] = np.arange(len(subject_ids))
+        places = table[owners - first]
+        found = bool((places >= 0).all())
+    else:
+        places = np.searchsorted(subject_ids, owners).astype(np.int64)
+        found = np.array_equal(subject_ids[places], owners)
+    if not found:
         raise CacheError("a subject is missing")
     return places
+
+
+def _are_names(names: tuple[str, ...]) -> bool:
+    """Whether `subject_name` would leave each as it is: asked of all together, or one by one in doubt."""
+    text = "".join(names)
+    if text.isprintable() and unicodedata.is_normalized("NFC", text):
+        return all(map(str.strip, names)) and max(map(len, names), default=0) <= MAX_NAME_LENGTH
+    return all(subject_name(name) == name for name in names)
 
 
 def _read_into(view: memoryview, file: FileIO) -> int:
