@@ -90,7 +90,7 @@ def read_gallery(settings: Settings) -> ReadGallery:
     fingerprint = fingerprint_of(store(settings).resolve(settings.model, settings.detector), settings)
     with Gallery.open(settings.gallery) as gallery:
         gallery.require(fingerprint)
-        snapshot = gallery.snapshot(VectorType(settings.index_type))
+        snapshot = gallery.snapshot(VectorType(settings.index_type), hurried=True)
         return ReadGallery(snapshot, gallery.detector, stored_calibration(gallery))
 
 

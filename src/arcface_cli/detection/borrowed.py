@@ -21,6 +21,8 @@ from arcface_cli.detection.detector import as_faces
 from arcface_cli.errors import ModelUnusable, RuntimeMissing
 from arcface_cli.faces import DetectedFace
 from arcface_cli.imaging.blob import PixelScaling
+from arcface_cli.runtime.devices import CPU, Device
+from arcface_cli.runtime.sessions import CPU_PROVIDER, CUDA_PROVIDER, check_serving
 
 MIN_SCORE = 0.5
 SIZES = [(128, 128), (640, 640)]
@@ -76,15 +78,21 @@ def _load(name: str, path: Path, scaling: PixelScaling | None, cuda_index: int |
     with contextlib.redirect_stdout(sys.stderr):
         from insightface.model_zoo import model_zoo
 
-        provider = "CPUExecutionProvider" if cuda_index is None else "CUDAExecutionProvider"
+        provider = CPU_PROVIDER if cuda_index is None else CUDA_PROVIDER
+        placed = {} if cuda_index is None else {"device_id": str(cuda_index)}
         stated = "embedded" if scaling is None else {"mean": scaling.mean, "std": scaling.scale}
         try:
-            return model_zoo.get_model(
+            model = model_zoo.get_model(
                 str(path),
                 model_task="detection",
                 model_metadata={"preprocessing": stated},
                 providers=[provider],
+                provider_options=[placed],
             )
         except Exception as error:  # insightface's, onnxruntime's and protobuf's share no base class
             reason = " ".join(str(error).split())
             raise ModelUnusable(f"{name}: insightface can't use it as a detector ({reason})") from error
+    device = CPU if cuda_index is None else Device((cuda_index,))
+    check_serving(model.session.get_providers(), provider, device, name)
+    model.session.disable_fallback()
+    return model

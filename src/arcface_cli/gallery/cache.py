@@ -12,11 +12,12 @@ import json
 import mmap
 import os
 import secrets
+import threading
 import time
 import unicodedata
 import zlib
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import asdict, dataclass
 from io import FileIO
 from pathlib import Path
@@ -86,7 +87,7 @@ class Head:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CachedVectors:
-    """A cache that was read and found sound.
+    """A cache that was read and found sound, but for its vectors, which `check` answers for.
 
     rows: (N,) `ROW`.  subject_rows: (N,) int64, the place of each template's subject in `subjects`.
     """
@@ -96,6 +97,12 @@ class CachedVectors:
     vectors: StoredVectors
     subjects: Subjects
     subject_rows: NDArray[np.int64]
+    sums: _Sums
+
+    def check(self) -> None:
+        """Wait until every vector was read and compared with its checksum. Raises CacheError, OSError."""
+        if not np.array_equal(self.rows["sum"][self.sums.start :], self.sums.all()):
+            raise CacheError("a vector differs from its checksum")
 
 
 class VectorCache:
@@ -115,14 +122,18 @@ class VectorCache:
         """Whether there is one, sound or not."""
         return self._head_path.exists()
 
-    def load(self, known: CachedVectors | None = None) -> CachedVectors:
+    def load(self, known: CachedVectors | None = None, *, unchecked: bool = False) -> CachedVectors:
         """Map the vectors and check them against their checksums. Raises CacheError.
 
-        known: an earlier state of the same file, whose vectors were checked.
+        known: an earlier state of the same file, whose vectors were checked.  unchecked: don't wait for
+        vectors to be checked: `CachedVectors.check` does.
         """
         for _ in range(_TRIES):
             try:
-                return self._load(self.head(), known)
+                cached = self._load(self.head(), known)
+                if not unchecked:
+                    cached.check()
+                return cached
             except FileNotFoundError:
                 continue  # replaced between two looks: look again
             except OSError as error:
@@ -145,20 +156,16 @@ class VectorCache:
     def _load(self, head: Head, known: CachedVectors | None) -> CachedVectors:
         path, row_size = self._folder / head.vectors, self._dimension * self._kind.dtype.itemsize
         sure = 0 if known is None or known.head.vectors != head.vectors else known.head.count
-        with path.open("rb") as file, ThreadPoolExecutor(2, thread_name_prefix="checksum") as pool:
+        with path.open("rb") as file:
             if os.fstat(file.fileno()).st_size < head.count * row_size:
                 raise CacheError("vectors are missing")
-            # A file open for each half: the system reads ahead best where each is read from front to back.
-            halves = _halves(range(sure, head.count))
-            sums = pool.map(lambda half: _sums_read(path, row_size, half), halves)
-            rows = self._rows(head)  # this and the names while others wait for the disk
-            subjects = self._subjects(head)
-            subject_rows = _places(subjects[0], np.ascontiguousarray(rows["subject"]))
-            if not np.array_equal(rows["sum"][sure:], np.concatenate(list(sums))):
-                raise CacheError("a vector differs from its checksum")
             codes = self._mapped(file.fileno(), head.count)
+        sums = _Sums(path, row_size, range(sure, head.count))
+        rows = self._rows(head)  # this and the names while others wait for the disk
+        subjects = self._subjects(head)
+        subject_rows = _places(subjects[0], np.ascontiguousarray(rows["subject"]))
         scales = np.ascontiguousarray(rows["scale"]) if self._kind is VectorType.INT8 else None
-        return CachedVectors(head, rows, StoredVectors(codes, scales), subjects, subject_rows)
+        return CachedVectors(head, rows, StoredVectors(codes, scales), subjects, subject_rows, sums)
 
     def _rows(self, head: Head) -> NDArray[np.void]:
         data = (self._folder / head.rows).read_bytes()[: head.count * ROW.itemsize]
@@ -362,15 +369,41 @@ def _word_sums(rows: NDArray[np.generic]) -> NDArray[np.uint64]:
     return sums
 
 
-def _sums_read(path: Path, row_size: int, places: range) -> NDArray[np.uint64]:
-    """The sums of the vectors at some places of a file. Raises CacheError where it ends early, OSError.
+class _Sums:
+    """The sums of the vectors at some places of a file, read by threads while other work goes on.
 
-    They are read into a buffer, which is faster from a cold disk than one page fault after the other.
+    Nobody waits for them when the process ends before they are wanted.
     """
+
+    def __init__(self, path: Path, row_size: int, places: range) -> None:
+        self.start = places.start
+        # A file open for each half: the system reads ahead best where each is read from front to back.
+        self._halves = [_begun(path.open("rb", buffering=0), row_size, half) for half in _halves(places)]
+
+    def all(self) -> NDArray[np.uint64]:
+        """(N,), once they are there. Raises CacheError where the file ends early, OSError."""
+        return np.concatenate([half.result() for half in self._halves])
+
+
+def _begun(file: FileIO, row_size: int, places: range) -> Future[NDArray[np.uint64]]:
+    sums: Future[NDArray[np.uint64]] = Future()
+
+    def read() -> None:
+        try:
+            sums.set_result(_sums_read(file, row_size, places))
+        except BaseException as error:  # raised by whoever asks for the sums
+            sums.set_exception(error)
+
+    threading.Thread(target=read, name="checksum", daemon=True).start()
+    return sums
+
+
+def _sums_read(file: FileIO, row_size: int, places: range) -> NDArray[np.uint64]:
+    """They are read into a buffer: of a broken disk that is an error, where a mapped page would end us."""
     step = max(1, _CHECKED_AT_ONCE // row_size)
     spare = np.empty((step, row_size), dtype=np.uint8)
     sums = np.empty(len(places), dtype=np.uint64)
-    with path.open("rb", buffering=0) as file:
+    with file:
         file.seek(places.start * row_size)
         for start in range(0, len(places), step):
             rows = spare[: min(step, len(places) - start)]

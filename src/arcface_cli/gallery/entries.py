@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -210,6 +211,7 @@ class Snapshot:
 
     template_ids: (N,) int64, ascending.  vectors: N rows of D.
     subject_rows: (N,) int64, the place of each template's subject in `subjects`.
+    taken_anew: waits for a check that is still under way, and makes another snapshot if that fails.
     """
 
     template_ids: NDArray[np.int64]
@@ -218,9 +220,15 @@ class Snapshot:
     subjects: tuple[str, ...]
     fingerprint: ModelFingerprint
     generation: int
+    taken_anew: Callable[[], Snapshot | None] | None = None
 
     def __len__(self) -> int:
         return len(self.template_ids)
+
+    def settled(self) -> Snapshot:
+        """Itself, once its vectors were checked, which may take its time; another where they are damaged."""
+        another = None if self.taken_anew is None else self.taken_anew()
+        return self if another is None else another
 
     @property
     def features(self) -> NDArray[np.float32]:

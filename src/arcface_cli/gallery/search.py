@@ -36,8 +36,12 @@ class SubjectSearch:
     """A gallery as it stood when it was read, ready to be searched."""
 
     def __init__(self, snapshot: Snapshot, index_factory: IndexFactory = build_index) -> None:
-        self._snapshot = snapshot
+        self._given = snapshot
         self._index_factory = index_factory
+
+    @cached_property
+    def _snapshot(self) -> Snapshot:
+        return self._given.settled()
 
     def __len__(self) -> int:
         """Number of subjects that have a template."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,14 +41,24 @@ class Moment:
         )
 
 
-def take(moment: Moment, kind: VectorType, cached_from: int = CACHED_FROM) -> Snapshot:
-    """Every template with its subject. Raises GalleryDamaged naming the broken row, CacheNewerError."""
-    cached = _cached(moment, kind) if _highest_id(moment) >= cached_from else None
+def take(
+    moment: Moment,
+    kind: VectorType,
+    cached_from: int = CACHED_FROM,
+    anew: Callable[[], Snapshot] | None = None,
+) -> Snapshot:
+    """Every template with its subject. Raises GalleryDamaged naming the broken row, CacheNewerError.
+
+    anew: where that is given, vectors of a cache may still be being checked (see `Snapshot.settled`); it
+    takes a snapshot without such haste.
+    """
+    cached = _cached(moment, kind, unchecked=anew is not None) if _highest_id(moment) >= cached_from else None
     generation = reading.generation(moment.connection, moment.path)
     if cached is not None:
         ids = np.ascontiguousarray(cached.rows["id"])
         rows, names = cached.subject_rows, cached.subjects[1]
-        return Snapshot(ids, cached.vectors, rows, names, moment.fingerprint, generation)
+        another = None if anew is None else lambda: None if _is_sound(cached) else anew()
+        return Snapshot(ids, cached.vectors, rows, names, moment.fingerprint, generation, another)
     ids, owners, vectors = _from_database(moment, kind)
     subject_ids, names = _subjects(moment)
     rows = reading.subject_rows(owners, subject_ids, ids, moment.path)
@@ -86,12 +96,14 @@ def _from_database(
     return ids, owners, StoredVectors(codes, scales)
 
 
-def _cached(moment: Moment, kind: VectorType) -> CachedVectors | None:
+def _cached(moment: Moment, kind: VectorType, *, unchecked: bool = False) -> CachedVectors | None:
     """A cache brought up to date; None where there can't be one: a read-only folder, a full disk."""
     cache = moment.cache(kind)
-    cached = _loaded(cache)
+    cached = _loaded(cache, unchecked=unchecked)
     if cached is not None and _is_current(moment, cached):
         return cached
+    if cached is not None and not _is_sound(cached):
+        cached = None
     try:
         with cache.locked():
             return _renewed(moment, kind, cache, cached)
@@ -99,12 +111,22 @@ def _cached(moment: Moment, kind: VectorType) -> CachedVectors | None:
         return None
 
 
-def _loaded(cache: VectorCache, known: CachedVectors | None = None) -> CachedVectors | None:
+def _loaded(
+    cache: VectorCache, known: CachedVectors | None = None, *, unchecked: bool = False
+) -> CachedVectors | None:
     """The cache if it is sound; one that is not is made anew, so why it is not matters to `check` alone."""
     try:
-        return cache.load(known)
+        return cache.load(known, unchecked=unchecked)
     except CacheError:
         return None
+
+
+def _is_sound(cached: CachedVectors) -> bool:
+    try:
+        cached.check()
+    except (CacheError, OSError):
+        return False
+    return True
 
 
 def _is_current(moment: Moment, cached: CachedVectors) -> bool:

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 
@@ -333,16 +334,24 @@ class Gallery:
             return refusals.from_content(self._connection, self._path, content_sha256)
 
     def snapshot(
-        self, kind: VectorType = VectorType.FLOAT32, *, cached_from: int = snapshots.CACHED_FROM
+        self,
+        kind: VectorType = VectorType.FLOAT32,
+        *,
+        cached_from: int = snapshots.CACHED_FROM,
+        hurried: bool = False,
     ) -> Snapshot:
         """Every template with its subject, all of one moment, each checked.
 
         From `cached_from` templates on, the vectors come from a file beside the database, which is made or
         brought up to date if need be. Raises GalleryDamaged naming the template or subject that is broken.
+
+        hurried: what lies in such a file is still being checked, while networks are loaded, say; whoever
+        uses the vectors asks `Snapshot.settled` first.
         """
+        anew = partial(_unhurried, self.directory, kind, cached_from) if hurried else None
         for _ in range(_LOOKS):
             with contextlib.suppress(snapshots.CacheNewerError), self._reading():
-                return snapshots.take(self._moment, kind, cached_from)
+                return snapshots.take(self._moment, kind, cached_from, anew)
         with self._reading():  # somebody writes all the time: their cache is always ahead
             return snapshots.take(self._moment, kind, sys.maxsize)
 
@@ -628,3 +637,8 @@ def _make_folder(directory: Path) -> None:
         raise GalleryMissing(
             f"{directory}: holds other files and no gallery", hint="name an empty or a new folder with -g"
         )
+
+
+def _unhurried(directory: Path, kind: VectorType, cached_from: int) -> Snapshot:
+    with Gallery.open(directory) as gallery:
+        return gallery.snapshot(kind, cached_from=cached_from)

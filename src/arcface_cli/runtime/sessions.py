@@ -118,7 +118,7 @@ def open_session(
                 f"{name}: ONNX Runtime can't load it ({_first_line(error)})", hint=hint
             ) from error
         wanted = providers[0] if isinstance(providers[0], str) else providers[0][0]
-        _check_serving(session.get_providers(), wanted, options.device, name)
+        check_serving(session.get_providers(), wanted, options.device, name)
     return Session(session, name, options.device)
 
 
@@ -159,7 +159,7 @@ def cuda_options(options: SessionOptions) -> dict[str, str]:
     }
 
 
-def _check_serving(serving: Sequence[str], wanted: str, device: Device, name: str) -> None:
+def check_serving(serving: Sequence[str], wanted: str, device: Device, name: str) -> None:
     """ONNX Runtime leaves a provider that can't be had out of its list in silence; we don't."""
     if not serving or serving[0] != wanted:
         through = " through TensorRT" if wanted == TENSORRT_PROVIDER else ""

@@ -13,8 +13,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from arcface_cli.faces import TemplateBatch
 from arcface_cli.gallery.cache import FOLDER, CachedVectors, Subjects
 from arcface_cli.gallery.entries import Snapshot
+from arcface_cli.gallery.search import SubjectSearch
 from arcface_cli.gallery.store import FILE_NAME, Gallery
 from arcface_cli.gallery.vectors import StoredVectors, VectorType
 from gallery_samples import FINGERPRINT, as_nobody, entry
@@ -226,6 +228,40 @@ def test_a_damaged_cache_is_never_believed(folder: Path, kind: VectorType, suffi
         told = [finding.code for finding in gallery.findings()]
         assert told in (["cache"], []) if suffix == "head" and damage == "no file" else told == ["cache"]
     assert_same(folder, kind)
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_search_whose_gallery_was_opened_in_a_hurry_never_answers_from_damaged_vectors(
+    folder: Path, kind: VectorType, damage: str
+) -> None:
+    cached(folder, kind)
+    with Gallery.open(folder) as gallery:
+        truth = gallery.snapshot(kind, cached_from=10**9)
+        exact = gallery.snapshot(cached_from=10**9)
+    DAMAGES[damage](vectors_file(folder))
+    with Gallery.open(folder) as gallery:
+        hurried = gallery.snapshot(kind, cached_from=0, hurried=True)
+    probes = TemplateBatch(exact.features[::5], FINGERPRINT)
+    assert SubjectSearch(hurried).search_subjects(probes, 3) == SubjectSearch(truth).search_subjects(
+        probes, 3
+    )
+    assert np.array_equal(hurried.settled().vectors.codes, truth.vectors.codes)
+    assert_same(folder, kind)
+
+
+def test_a_sound_gallery_opened_in_a_hurry_stays_what_it_is(folder: Path, kind: VectorType) -> None:
+    cached(folder, kind)
+    with Gallery.open(folder) as gallery:
+        hurried = gallery.snapshot(kind, cached_from=0, hurried=True)
+    assert hurried.taken_anew is not None
+    assert hurried.settled() is hurried
+
+
+def test_a_gallery_that_changed_is_brought_up_to_date_however_hurried(folder: Path, kind: VectorType) -> None:
+    cached(folder, kind)
+    with Gallery.open(folder, writable=True) as gallery:
+        gallery.add([entry("new", f"q{i}") for i in range(5)])
+        assert len(gallery.snapshot(kind, cached_from=0, hurried=True).settled()) == COUNT + 5
 
 
 def test_any_flipped_bit_is_seen(folder: Path, kind: VectorType) -> None:

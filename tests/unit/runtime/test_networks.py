@@ -20,8 +20,8 @@ from arcface_cli.runtime.graphs import read_facts
 from arcface_cli.runtime.networks import Precision, Rewrite, open_network
 from arcface_cli.runtime.sessions import (
     SessionOptions,
-    _check_serving,
     _providers,
+    check_serving,
     cuda_options,
     open_session,
 )
@@ -134,7 +134,7 @@ def test_a_provider_that_does_not_serve_first_is_not_accepted(
     serving: list[str], wanted: str, told: str
 ) -> None:
     with pytest.raises(DeviceUnavailable, match=told):
-        _check_serving(serving, wanted, Device((0,)), "net.onnx")
+        check_serving(serving, wanted, Device((0,)), "net.onnx")
 
 
 def test_facts_are_read_without_the_weights_that_old_exporters_list_as_inputs(tmp_path: Path) -> None:
