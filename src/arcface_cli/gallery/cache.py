@@ -239,24 +239,6 @@ class VectorCache:
         count, crc = self._append(names, head.count, head.rows_crc, blocks)
         self._publish(self._head(count, generation, token, names, crc, subjects))
 
-    def relabel(
-        self,
-        cached: CachedVectors,
-        owners: NDArray[np.int64],
-        subjects: Subjects,
-        generation: int,
-        token: str,
-    ) -> None:
-        """Give the templates other subjects, (N,); the vectors stay as they are."""
-        rows = cached.rows.copy()
-        rows["subject"] = owners
-        name = f"{self._kind}-{secrets.token_hex(4)}.rows"
-        data = rows.tobytes()
-        with _create(self._folder / name) as descriptor:
-            _write_at(descriptor, data, 0)
-        names = (cached.head.vectors, name)
-        self._publish(self._head(len(rows), generation, token, names, zlib.crc32(data), subjects))
-
     def _append(
         self,
         names: tuple[str, str],

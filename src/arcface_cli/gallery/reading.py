@@ -334,16 +334,6 @@ def subject_table(connection: sqlite3.Connection, path: Path) -> tuple[NDArray[n
     return np.array([row[0] for row in rows], dtype=np.int64), tuple(row[1] for row in rows)
 
 
-def owners(connection: sqlite3.Connection) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Ids of all templates, ascending, and of their subjects. Reads an index only."""
-    rows = connection.execute(
-        "SELECT subject_id, id FROM templates INDEXED BY templates_by_subject"
-    ).fetchall()
-    pairs = np.array(rows, dtype=np.int64).reshape(-1, 2)
-    order = np.argsort(pairs[:, 1])
-    return pairs[order, 1], pairs[order, 0]
-
-
 def subject_rows(
     owners: NDArray[np.int64], subject_ids: NDArray[np.int64], template_ids: NDArray[np.int64], path: Path
 ) -> NDArray[np.int64]:

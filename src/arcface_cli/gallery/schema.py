@@ -31,7 +31,7 @@ KINDS = ("create", "add", "rename", "relabel", "remove", "reembed")
 """What a change can be. `add` leaves every earlier template as it was; `relabel` moves some to another
 subject; `remove` and `reembed` make vectors that were read before worthless; `rename` touches none."""
 
-REWRITING_KINDS = ("remove", "reembed")
+REWRITING_KINDS = ("relabel", "remove", "reembed")
 
 TABLES = {
     "meta": "(key TEXT PRIMARY KEY NOT NULL, value TEXT NOT NULL) WITHOUT ROWID",

@@ -136,7 +136,7 @@ def _is_current(moment: Moment, cached: CachedVectors) -> bool:
 def _renewed(
     moment: Moment, kind: VectorType, cache: VectorCache, known: CachedVectors | None
 ) -> CachedVectors:
-    """The cache after appending, relabelling or making it anew, whichever is the least that will do."""
+    """The cache after appending or making it anew, whichever is the least that will do."""
     generation, token = reading.last_change(moment.connection, moment.path)
     cached = _loaded(cache, known)
     if cached is not None and _is_current(moment, cached):
@@ -157,16 +157,8 @@ def _extend(moment: Moment, kind: VectorType, cache: VectorCache, cached: Cached
     if kinds is None or kinds.intersection(REWRITING_KINDS):
         return False
     generation, token = reading.last_change(moment.connection, moment.path)
-    subjects = _subjects(moment)
     last = int(cached.rows["id"][-1]) if len(cached.rows) else 0
-    if "relabel" in kinds:
-        ids, owners = reading.owners(moment.connection)
-        old = ids <= last
-        if not np.array_equal(ids[old], cached.rows["id"]):
-            return False
-        cache.relabel(cached, owners[old], subjects, cached.head.generation, cached.head.token)
-        cached = cache.load(cached)
-    cache.extend(cached.head, _encoded(moment, kind, last), subjects, generation, token)
+    cache.extend(cached.head, _encoded(moment, kind, last), _subjects(moment), generation, token)
     return True
 
 
@@ -193,7 +185,7 @@ def cache_problem(moment: Moment, kind: VectorType) -> str | None:
     kinds = reading.kinds_since(moment.connection, cached.head.generation, cached.head.token)
     if kinds is None:
         return "it is of a state that this gallery never had"
-    if kinds.intersection((*REWRITING_KINDS, "relabel")):
+    if kinds.intersection(REWRITING_KINDS):
         return None  # it will be made anew before it is used
     if "rename" not in kinds and not _same_people(_subjects(moment), cached.subjects):
         return "a name is not the database's"

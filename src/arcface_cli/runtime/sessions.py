@@ -160,7 +160,10 @@ def cuda_options(options: SessionOptions) -> dict[str, str]:
 
 
 def check_serving(serving: Sequence[str], wanted: str, device: Device, name: str) -> None:
-    """ONNX Runtime leaves a provider that can't be had out of its list in silence; we don't."""
+    """Raise DeviceUnavailable unless `wanted` comes first among the providers that serve a session.
+
+    ONNX Runtime leaves out what can't be had in silence; we don't.
+    """
     if not serving or serving[0] != wanted:
         through = " through TensorRT" if wanted == TENSORRT_PROVIDER else ""
         raise DeviceUnavailable(
