@@ -190,8 +190,8 @@ def _surface(
             return 0.0, 1.0, 0.0
         inner, laplacian = inner[inside], laplacian[inside]
     count = inner.size
-    dark, bright = int((inner < DARK_BELOW).sum()), int((inner > BRIGHT_ABOVE).sum())
-    return float(laplacian.var()), dark / count, bright / count
+    dark, bright = np.count_nonzero(inner < DARK_BELOW), np.count_nonzero(inner > BRIGHT_ABOVE)
+    return float(laplacian.var()), int(dark) / count, int(bright) / count
 
 
 def _luma(bgr: NDArray[np.uint8]) -> NDArray[np.int16]:

@@ -106,9 +106,8 @@ def _parts(
 ) -> Parts:
     """Everything that is measured, the ceilings with the very options that the networks run with."""
     recogniser = build.require_recogniser(shop.stages)
-    same = replace(
-        settings, device=shop.run.device, tensorrt=False, quiet=True
-    )  # nothing is left to be remarked
+    # Nothing is left to be remarked, and ceilings go through no TensorRT.
+    same = replace(settings, device=shop.run.device, tensorrt=False, quiet=True)
     options = build.session_options(same, workers=shop.workers, verbosity=0)
     on_cpu = options.device.cuda_index is None
     callers = shop.workers if on_cpu else 1

@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arcface_cli.errors import InvalidSubjectName
-from arcface_cli.gallery.entries import MAX_NAME_LENGTH, subject_name
+from arcface_cli.gallery.entries import MAX_NAME_LENGTH, places_among, subject_name
 from arcface_cli.gallery.vectors import StoredVectors, VectorType
 
 FOLDER = "index"
@@ -39,8 +39,6 @@ Subjects = tuple[NDArray[np.int64], tuple[str, ...]]
 """Ids (S,) ascending, and names."""
 
 _CHECKED_AT_ONCE = 4 * 1024 * 1024  # bytes of vectors
-_SPREAD = 8
-"""So many times as many ids as subjects may there be between the first and the last for a table of them."""
 _TRIES = 3
 _LOCK_TIMEOUT = 60.0  # seconds: another process may be making the same cache
 _LOCK_PAUSE = 0.02
@@ -381,7 +379,10 @@ def _begun(file: FileIO, row_size: int, places: range) -> Future[NDArray[np.uint
 
 
 def _sums_read(file: FileIO, row_size: int, places: range) -> NDArray[np.uint64]:
-    """They are read into a buffer: of a broken disk that is an error, where a mapped page would end us."""
+    """The sums of some vectors; closes the file. Raises CacheError where it ends early, OSError.
+
+    They are read into a buffer: of a broken disk that is an error, where a mapped page would end us.
+    """
     step = max(1, _CHECKED_AT_ONCE // row_size)
     spare = np.empty((step, row_size), dtype=np.uint8)
     sums = np.empty(len(places), dtype=np.uint64)
@@ -402,20 +403,8 @@ def _halves(places: range) -> tuple[range, range]:
 
 def _places(subject_ids: NDArray[np.int64], owners: NDArray[np.int64]) -> NDArray[np.int64]:
     """(N,) where in the ascending ids each owner stands. Raises CacheError for one that doesn't."""
-    if not len(owners):
-        return np.empty(0, dtype=np.int64)
-    first, last = (int(subject_ids[0]), int(subject_ids[-1])) if len(subject_ids) else (0, -1)
-    if owners.min() < first or owners.max() > last:
-        raise CacheError("a subject is missing")
-    if last - first < _SPREAD * len(subject_ids):  # few gaps: a table is ten times as fast as searching
-        table = np.full(last - first + 1, -1, dtype=np.int64)
-        table[subject_ids - first] = np.arange(len(subject_ids))
-        places = table[owners - first]
-        found = bool((places >= 0).all())
-    else:
-        places = np.searchsorted(subject_ids, owners).astype(np.int64)
-        found = np.array_equal(subject_ids[places], owners)
-    if not found:
+    places = places_among(subject_ids, owners)
+    if (places < 0).any():
         raise CacheError("a subject is missing")
     return places
 

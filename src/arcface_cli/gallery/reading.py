@@ -18,6 +18,7 @@ from arcface_cli.gallery.entries import (
     StoredTemplate,
     SubjectSummary,
     has_unit_length,
+    places_among,
     subject_name,
 )
 from arcface_cli.gallery.migrations import row_checksum
@@ -338,9 +339,8 @@ def subject_rows(
     owners: NDArray[np.int64], subject_ids: NDArray[np.int64], template_ids: NDArray[np.int64], path: Path
 ) -> NDArray[np.int64]:
     """(N,) place of each template's subject in the ascending `subject_ids`."""
-    rows = np.searchsorted(subject_ids, owners)
-    known = rows < len(subject_ids)
-    known[known] = subject_ids[rows[known]] == owners[known]
-    if not known.all():
-        raise _bad_template(path, template_ids[np.flatnonzero(~known)[0]], "its subject is missing")
-    return rows.astype(np.int64)
+    rows = places_among(subject_ids, owners)
+    missing = np.flatnonzero(rows < 0)
+    if missing.size:
+        raise _bad_template(path, template_ids[missing[0]], "its subject is missing")
+    return rows

@@ -102,7 +102,7 @@ def _cached(moment: Moment, kind: VectorType, *, unchecked: bool = False) -> Cac
     cached = _loaded(cache, unchecked=unchecked)
     if cached is not None and _is_current(moment, cached):
         return cached
-    if cached is not None and not _is_sound(cached):
+    if unchecked and cached is not None and not _is_sound(cached):
         cached = None
     try:
         with cache.locked():
