@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import queue
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
@@ -46,6 +48,8 @@ WINDOW = 8
 """Photographs under way for each worker: enough that none waits for the slowest, few enough for memory."""
 TOGETHER = 4
 """Photographs that a worker takes through the stages side by side."""
+PAUSE_S = 0.25
+"""Nothing new for so long, and nobody holds back what is finished to work on it with more."""
 
 T = TypeVar("T")
 
@@ -76,29 +80,98 @@ PhotoOutcome = tuple[Photo, Outcome[PhotoFaces]]
 def process(photos: Iterable[Photo], stages: Stages, workers: int) -> Iterator[PhotoOutcome]:
     """Take every photograph through the stages; one outcome each, in input order.
 
+    An outcome is told as soon as it and those before it are there, however long the next input is in coming.
     At most `workers * WINDOW` photographs are under way, however many there are. What is wrong with one
     photograph is its own outcome; what is wrong with the machine (MachineError) ends the run.
     """
+    return (each for each in process_with_pauses(photos, stages, workers) if each is not None)
+
+
+def process_with_pauses(
+    photos: Iterable[Photo], stages: Stages, workers: int
+) -> Iterator[PhotoOutcome | None]:
+    """As `process`, for who works on several outcomes together: None where `PAUSE_S` have brought none."""
     if stages.recogniser is None or not stages.pooled:
         return _in_order(photos, stages, workers)
     cut = _in_order(photos, replace(stages, recogniser=None), workers)
     return _embedded_together(cut, stages.recogniser, stages.pooled)
 
 
-def _in_order(photos: Iterable[Photo], stages: Stages, workers: int) -> Iterator[PhotoOutcome]:
+def _in_order(photos: Iterable[Photo], stages: Stages, workers: int) -> Iterator[PhotoOutcome | None]:
     line = _Line(replace(stages, room=Room.for_workers(workers)), workers)
     pool = ThreadPoolExecutor(workers, thread_name_prefix="photo")
-    under_way: deque[tuple[Photo, Future[Outcome[PhotoFaces]]]] = deque()
+
+    def begin(photo: Photo) -> Future[Outcome[PhotoFaces]]:
+        outcome = line.join(photo)
+        pool.submit(line.serve)
+        return outcome
+
+    feed = _Feed(photos, begin, workers * WINDOW)
     try:
-        for photo in photos:
-            under_way.append((photo, line.join(photo)))
-            pool.submit(line.serve)
-            while under_way and (len(under_way) >= workers * WINDOW or under_way[0][1].done()):
-                yield _finished(under_way)
-        while under_way:
-            yield _finished(under_way)
+        yield from feed.outcomes()
     finally:
+        feed.stop()
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+class _Feed:
+    """Begins the work on inputs in a thread of its own, so that who tells the outcomes never waits for them.
+
+    The next path of a list, or the next folder of a slow disk, may be long in coming.
+    """
+
+    def __init__(
+        self, photos: Iterable[Photo], begin: Callable[[Photo], Future[Outcome[PhotoFaces]]], most: int
+    ) -> None:
+        self._photos = photos
+        self._begin = begin
+        self._free = threading.Semaphore(most)
+        self._begun: queue.SimpleQueue[tuple[Photo, Future[Outcome[PhotoFaces]]] | BaseException | None]
+        self._begun = queue.SimpleQueue()
+        self._stopped = False
+        # Nobody waits for its end: it may hang in a read that nothing can interrupt.
+        threading.Thread(target=self._run, name="inputs", daemon=True).start()
+
+    def outcomes(self) -> Iterator[PhotoOutcome | None]:
+        """In input order, and None for every `PAUSE_S` without one. Raises what inputs or work raise."""
+        while True:
+            try:
+                begun = self._begun.get(timeout=PAUSE_S)
+            except queue.Empty:
+                yield None
+                continue
+            if begun is None:
+                return
+            if isinstance(begun, BaseException):
+                raise begun
+            photo, future = begun
+            while not _is_done(future):
+                yield None
+            yield photo, future.result()
+            self._free.release()
+
+    def stop(self) -> None:
+        """Begin nothing more."""
+        self._stopped = True
+        self._free.release()
+
+    def _run(self) -> None:
+        photos = iter(self._photos)
+        try:
+            while self._free.acquire() and not self._stopped:
+                photo = next(photos, None)
+                if photo is None:
+                    break
+                self._begun.put((photo, self._begin(photo)))
+        except BaseException as error:  # raised by whoever asks for the outcomes, behind those before it
+            self._begun.put(error)
+            return
+        self._begun.put(None)
+
+
+def _is_done(future: Future[Any]) -> bool:
+    """Whether it is, now or within `PAUSE_S`."""
+    return future.done() or bool(wait([future], PAUSE_S).done)
 
 
 class _Line:
@@ -139,14 +212,17 @@ class _Line:
 
 
 def _embedded_together(
-    results: Iterable[PhotoOutcome], recogniser: Recogniser, at_once: int
-) -> Iterator[PhotoOutcome]:
+    results: Iterable[PhotoOutcome | None], recogniser: Recogniser, at_once: int
+) -> Iterator[PhotoOutcome | None]:
     """Embed batches of crops from many photographs, so many at once and one ready to follow."""
     pool = ThreadPoolExecutor(at_once, thread_name_prefix="batch")
     under_way: deque[Future[list[PhotoOutcome]]] = deque()
     try:
         for batch in _batches(results, recogniser.batch):
-            under_way.append(pool.submit(_embed_all, batch, recogniser))
+            if batch:
+                under_way.append(pool.submit(_embed_all, batch, recogniser))
+            else:
+                yield None
             while under_way and (len(under_way) > at_once or under_way[0].done()):
                 yield from under_way.popleft().result()
         while under_way:
@@ -155,14 +231,15 @@ def _embedded_together(
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _batches(results: Iterable[PhotoOutcome], size: int) -> Iterator[list[PhotoOutcome]]:
-    """Hold photographs back until their crops fill a batch."""
+def _batches(results: Iterable[PhotoOutcome | None], size: int) -> Iterator[list[PhotoOutcome]]:
+    """Hold photographs back until their crops fill a batch or a pause comes, which may leave one empty."""
     waiting: list[PhotoOutcome] = []
     crops = 0
-    for photo, outcome in results:
-        waiting.append((photo, outcome))
-        crops += len(outcome.value.faces) if isinstance(outcome, Done) else 0
-        if crops >= size:
+    for result in results:
+        if result is not None:
+            waiting.append(result)
+            crops += len(result[1].value.faces) if isinstance(result[1], Done) else 0
+        if result is None or crops >= size:
             yield waiting
             waiting, crops = [], 0
     yield waiting
@@ -344,8 +421,3 @@ def _cut(
         kept = [row for row, reason in enumerate(reasons) if reason is None]
         faces, transforms = tuple(faces[row] for row in kept), transforms[kept]
     return faces, AlignedFaces(warp(image, transforms), transforms), odd
-
-
-def _finished(under_way: deque[tuple[Photo, Future[Outcome[PhotoFaces]]]]) -> PhotoOutcome:
-    photo, future = under_way.popleft()
-    return photo, future.result()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import signal
@@ -12,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from command_line import SOURCES, command_line, environment
+from command_line import SOURCES, Arcface, command_line, environment
 
 pytestmark = [pytest.mark.real, pytest.mark.usefixtures("weights")]
 
@@ -83,6 +84,44 @@ def test_a_run_that_is_continued_keeps_its_records(
     assert "what was written stays" in said
     assert [path.name for path in folder.iterdir()] == ["out.jsonl"]
     assert (folder / "out.jsonl").read_bytes().endswith(b"}\n")
+
+
+@pytest.fixture
+def known(album: Path, weights: Path, arcface: Arcface) -> None:
+    """A gallery with somebody in it."""
+    assert arcface("enroll", album / "bob.jpg", "--name", "Bob").status == 0
+
+
+@pytest.mark.parametrize(
+    ("line", "records", "number"),
+    [
+        ("embed", "stdout", signal.SIGINT),
+        ("embed -j 1", "stdout", signal.SIGTERM),
+        ("identify", "stdout", signal.SIGHUP),
+        ("identify --draw drawn", "stdout", signal.SIGINT),
+        ("align -o crops", "stdout", signal.SIGINT),
+        ("align -o crops --resume", "crops/manifest.jsonl", signal.SIGTERM),
+        ("embed -o out.jsonl --resume", "out.jsonl", signal.SIGINT),
+    ],
+)
+@pytest.mark.usefixtures("known")
+def test_a_photograph_that_is_done_is_told_though_the_next_name_is_long_in_coming(
+    album: Path, own_place: Path, line: str, records: str, number: signal.Signals
+) -> None:
+    told, names = own_place / records, ["ada.jpg", "bob.jpg"]
+    words = [*line.split(), "--files-from", "-", "--no-progress"]
+    with (
+        (own_place / "stdout").open("wb") as out,
+        running(words, stdin=subprocess.PIPE, stdout=out.fileno()) as process,
+    ):
+        assert process.stdin is not None
+        for count, name in enumerate(names, start=1):
+            process.stdin.write(f"{album / name}\n")
+            process.stdin.flush()
+            wait_until(lambda count=count: told.exists() and told.read_text().count("\n") == count)
+        process.send_signal(number)
+        assert process.wait(30) == 128 + number
+    assert [Path(json.loads(record)["input"]).name for record in told.read_text().splitlines()] == names
 
 
 def test_a_signal_that_comes_twice_at_once_is_one_signal(words: list[str], folder: Path) -> None:

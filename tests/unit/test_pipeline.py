@@ -17,11 +17,26 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from arcface_cli.detection.selection import FaceChoice
-from arcface_cli.errors import ArcfaceError, DeviceUnavailable, ModelUnusable, NoSubject, UnreadableImage
+from arcface_cli.errors import (
+    ArcfaceError,
+    DeviceUnavailable,
+    ModelUnusable,
+    NoSubject,
+    UnreadableImage,
+    UsageError,
+)
 from arcface_cli.faces import BoundingBox, DetectedFace, Done, Failed, FivePoints, Outcome, Skipped
 from arcface_cli.imaging.room import Room
 from arcface_cli.inputs.photo import Photo
-from arcface_cli.pipeline import TOGETHER, WINDOW, Stages, process, work_through, work_together
+from arcface_cli.pipeline import (
+    TOGETHER,
+    WINDOW,
+    Stages,
+    process,
+    process_with_pauses,
+    work_through,
+    work_together,
+)
 from arcface_cli.quality import QualityGates
 from arcface_cli.results import PhotoFaces
 from fakes import FakeDetector, face_at, fake_recogniser, photo_file, picture_bytes
@@ -77,6 +92,53 @@ def test_only_a_window_of_photographs_is_under_way_however_many_there_are(tmp_pa
         next(results)
         assert taken <= given_back + 2 * WINDOW
     results.close()
+
+
+@pytest.mark.parametrize("pooled", [0, 1])
+@pytest.mark.parametrize("workers", [1, 3])
+def test_an_outcome_is_told_while_the_next_input_keeps_us_waiting(
+    tmp_path: Path, workers: int, pooled: int
+) -> None:
+    told = threading.Event()
+
+    def slow() -> Iterator[Photo]:
+        for index in range(3):
+            yield photo_file(tmp_path, f"{index}.png", (index, 0, 0))
+            assert told.wait(10)
+            told.clear()
+
+    for _, outcome in process(slow(), stages(pooled=pooled), workers):
+        done(outcome)
+        told.set()
+
+
+def test_leaving_waits_for_no_input_that_is_long_in_coming(tmp_path: Path) -> None:
+    arrived = threading.Event()
+
+    def slow() -> Iterator[Photo]:
+        yield photo_file(tmp_path, "a.png")
+        arrived.wait(30)
+
+    results = process_with_pauses(slow(), stages(), workers=2)
+    next(results)
+    assert next(results) is None
+    began = time.monotonic()
+    results.close()
+    assert time.monotonic() - began < 10
+    arrived.set()
+
+
+def test_what_is_wrong_with_the_inputs_ends_the_run_after_the_outcomes_before_it(tmp_path: Path) -> None:
+    def broken() -> Iterator[Photo]:
+        for index in range(3):
+            yield photo_file(tmp_path, f"{index}.png")
+        raise UsageError("line 4 of the list holds a NUL byte")
+
+    results = process(broken(), stages(), workers=2)
+    for _ in range(3):
+        done(next(results)[1])
+    with pytest.raises(UsageError, match="line 4"):
+        next(results)
 
 
 def test_leaving_early_waits_for_no_photograph_that_has_not_begun(tmp_path: Path) -> None:

@@ -93,12 +93,16 @@ class Batch:
     def run(
         self,
         sink: Sink,
-        results: Iterable[tuple[Photo, Outcome[Any]]],
+        results: Iterable[tuple[Photo, Outcome[Any]] | None],
         record_of: Callable[[Photo, Outcome[Any]], Record],
     ) -> None:
-        """Write the record of every result; tell of those that are no success."""
+        """Write the record of every result; tell of those that are no success. None: none for the moment."""
         with contextlib.closing(_as_generator(results)) as stream, self._progress(sink) as advance:
-            for photo, outcome in stream:
+            for result in stream:
+                if result is None:
+                    STOP.go_on()
+                    continue
+                photo, outcome = result
                 record = _with_hint_to_paste(record_of(photo, outcome))
                 with telling_output("the output"):
                     sink.write(record)
@@ -188,7 +192,7 @@ def _with_hint_to_paste(record: Record) -> Record:
 
 
 def _as_generator(
-    results: Iterable[tuple[Photo, Outcome[Any]]],
-) -> Generator[tuple[Photo, Outcome[Any]], None, None]:
+    results: Iterable[tuple[Photo, Outcome[Any]] | None],
+) -> Generator[tuple[Photo, Outcome[Any]] | None, None, None]:
     """A generator, so that leaving early closes everything behind it."""
     yield from results

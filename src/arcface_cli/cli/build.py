@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -92,6 +94,17 @@ def photos(params: dict[str, Any]) -> Iterator[Photo]:
     return chain(named, listed(_list_stream(files_from), null=params.get("null", False)))
 
 
+def is_streamed(params: dict[str, Any]) -> bool:
+    """Whether the list of photographs comes through a pipe or from a terminal, and may be long in coming."""
+    files_from: Path | None = params.get("files_from")
+    if files_from is None:
+        return False
+    try:
+        return not stat.S_ISREG(os.stat(0 if str(files_from) == "-" else files_from).st_mode)  # noqa: PTH116
+    except OSError:  # for whoever reads it to say
+        return False
+
+
 def counter(params: dict[str, Any]) -> Callable[[], int] | None:
     """Counts the photographs that PATH... names, or None where only reading a list would tell."""
     from arcface_cli.inputs.folders import photos as found
@@ -157,6 +170,12 @@ class Workshop:
 
         return process(self.photos, self.stages, self.workers)
 
+    def results_with_pauses(self) -> Iterator[PhotoOutcome | None]:
+        """The same for verbs that work on several at once: None tells them to wait no longer for more."""
+        from arcface_cli.pipeline import process_with_pauses
+
+        return process_with_pauses(self.photos, self.stages, self.workers)
+
 
 def workshop(
     command: str,
@@ -167,10 +186,12 @@ def workshop(
     faces: str,
     verbosity: int,
     made_with: str | None = None,
+    streamed: bool = False,
 ) -> Workshop:
     """Load the networks that a verb needs. faces: which ones count unless the user says otherwise.
 
     A single photograph gets all cores for itself; several share them, one core each.
+    streamed: don't wait to see how many photographs there are.
     made_with: digest of the settings that change records, of a verb whose output can be continued.
     """
     from arcface_cli.detection.selection import FaceChoice
@@ -185,8 +206,8 @@ def workshop(
     weights = store(settings)
     model = weights.resolve(settings.model, settings.detector) if recognise else None
     found = weights.resolve_detector(settings.detector, settings.model) if model is None else model.detector
-    ahead = list(islice(photos, _cores(settings)))
-    workers = max(1, len(ahead))
+    ahead = [] if streamed else list(islice(photos, _cores(settings)))
+    workers = _cores(settings) if streamed else max(1, len(ahead))
     if model is None:
         settings = replace(settings, tensorrt=False)  # only recognisers go through it
     options = session_options(settings, workers=workers, verbosity=verbosity)

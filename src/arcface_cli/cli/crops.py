@@ -31,7 +31,14 @@ def align_photographs(params: dict[str, Any]) -> int:
     earlier = manifest.resume(photos, batch.tally, made_with) if resume else None
     with open_sink(Target("align", settings)) as sink, CropFolder(output, earlier) as folder:
         shop = build.workshop(
-            "align", settings, photos, recognise=False, faces="all", verbosity=verbosity, made_with=made_with
+            "align",
+            settings,
+            photos,
+            recognise=False,
+            faces="all",
+            verbosity=verbosity,
+            made_with=made_with,
+            streamed=build.is_streamed(params),
         )
         with sheets(params["sheet"], folder.save, resume=resume, quiet=settings.quiet) as save:
             results = align(shop.results(), save)

@@ -48,7 +48,9 @@ def enrolment(settings: Settings, shop: Workshop, *, dry_run: bool) -> Iterator[
         yield plan(shop.results())
         return
     with opened_for(settings, recogniser.fingerprint, shop) as gallery:
-        yield enroll(shop.results(), gallery.add, shop.run.detector, keep_crops=gallery.keeps_crops)
+        yield enroll(
+            shop.results_with_pauses(), gallery.add, shop.run.detector, keep_crops=gallery.keeps_crops
+        )
 
 
 @contextlib.contextmanager
@@ -114,12 +116,12 @@ def known_people(loaded: LoadedSettings, *, yes: bool = False) -> tuple[ReadGall
 
 def identification(
     settings: Settings, gallery: ReadGallery, shop: Workshop, point: OperatingPoint
-) -> Iterator[tuple[Photo, Outcome[IdentifiedPhoto]]]:
-    """Outcomes of searching a gallery for every face."""
+) -> Iterator[tuple[Photo, Outcome[IdentifiedPhoto]] | None]:
+    """Outcomes of searching a gallery for every face; None: there are no more for the moment."""
     mention_other_detector(gallery.detector, shop.run.detector, settings)
     search = SubjectSearch(gallery.snapshot, index_factory(shop.run.device, shop.verbosity))
     question = Question(point, settings.margin, settings.top, Fusion(settings.fusion))
-    return identify(shop.results(), search, question)
+    return identify(shop.results_with_pauses(), search, question)
 
 
 def mention_other_detector(detector: str | None, used: str, settings: Settings) -> None:

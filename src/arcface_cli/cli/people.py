@@ -53,6 +53,7 @@ def identify_photographs(params: dict[str, Any]) -> int:
             faces="all",
             verbosity=verbosity,
             made_with=made_with,
+            streamed=build.is_streamed(params),
         )
         with drawing(params["draw"], shop.workers, quiet=settings.quiet) as drawn:
             results = drawn(identification(settings, people, keeping_content(shop, params["draw"]), point))

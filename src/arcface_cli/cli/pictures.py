@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from arcface_cli.workflows.align import SaveCrops
     from arcface_cli.workflows.pictures import Identified
 
-Pass = Callable[[Iterator["Identified"]], Iterator["Identified"]]
+Pass = Callable[[Iterator["Identified | None"]], Iterator["Identified | None"]]
 
 
 @contextlib.contextmanager

@@ -52,9 +52,12 @@ def _named(photo: Photo) -> str:
 
 
 def enroll(
-    results: Iterable[PhotoOutcome], add: Add, detector: str, *, keep_crops: bool = False
+    results: Iterable[PhotoOutcome | None], add: Add, detector: str, *, keep_crops: bool = False
 ) -> Iterator[tuple[Photo, Outcome[EnrolledPhoto]]]:
-    """Enroll the face of every photograph; an outcome is told only once its batch is on disk."""
+    """Enroll the face of every photograph; an outcome is told only once its batch is on disk.
+
+    None among the results: there are no more for the moment.
+    """
     for batch in by_the_handful(results, BATCH, BATCH_S):
         yield from _enroll_batch(batch, add, detector, keep_crops=keep_crops)
 

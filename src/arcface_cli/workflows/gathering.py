@@ -10,19 +10,22 @@ T = TypeVar("T")
 
 
 def by_the_handful(
-    results: Iterable[T], most: int, seconds: float, clock: Callable[[], float] = time.monotonic
+    results: Iterable[T | None], most: int, seconds: float, clock: Callable[[], float] = time.monotonic
 ) -> Iterator[list[T]]:
-    """Groups of up to `most` results, in order; one is complete once `seconds` have passed since its first.
+    """Groups of up to `most` results, in order.
 
-    So a slow network doesn't hold back what is finished, and an interruption costs `seconds` of work.
+    One is complete once `seconds` have passed since its first, or when None says that nothing comes for the
+    moment; it may be empty then. So no slow input holds back what is finished, and an interruption costs
+    `seconds` of work.
     """
     handful: list[T] = []
     began = 0.0
     for result in results:
-        if not handful:
-            began = clock()
-        handful.append(result)
-        if len(handful) >= most or clock() - began >= seconds:
+        if result is not None:
+            if not handful:
+                began = clock()
+            handful.append(result)
+        if result is None or len(handful) >= most or clock() - began >= seconds:
             yield handful
             handful = []
     if handful:

@@ -32,10 +32,15 @@ class Question:
 
 
 def identify(
-    results: Iterable[PhotoOutcome], search: SubjectSearch, question: Question
-) -> Iterator[tuple[Photo, Outcome[IdentifiedPhoto]]]:
-    """Decide for every face of every photograph; one outcome each, in order."""
+    results: Iterable[PhotoOutcome | None], search: SubjectSearch, question: Question
+) -> Iterator[tuple[Photo, Outcome[IdentifiedPhoto]] | None]:
+    """Decide for every face of every photograph; one outcome each, in order.
+
+    None, in and out: there are no more for the moment.
+    """
     for batch in by_the_handful(results, SEARCHED_TOGETHER, SEARCH_AFTER_S):
+        if not batch:
+            yield None
         decisions = iter(_decide_all(_probes(batch), search, question))
         for photo, outcome in batch:
             if isinstance(outcome, Done):

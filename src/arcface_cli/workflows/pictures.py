@@ -21,16 +21,20 @@ AHEAD = 2
 """Pictures under way for each painter."""
 
 
-def draw(results: Iterable[Identified], paint: Paint, painters: int) -> Iterator[Identified]:
+def draw(results: Iterable[Identified | None], paint: Paint, painters: int) -> Iterator[Identified | None]:
     """The same results in the same order, each told only once its picture is on disk.
 
-    A photograph without an answer has no picture. What `paint` raises ends the run in its place.
+    None, in and out: there are no more for the moment. A photograph without an answer has no picture. What
+    `paint` raises ends the run in its place.
     """
     pool = ThreadPoolExecutor(painters, thread_name_prefix="painter")
     under_way: deque[Future[Identified]] = deque()
     try:
         for result in results:
-            under_way.append(pool.submit(_painted, result, paint))
+            if result is None:
+                yield None
+            else:
+                under_way.append(pool.submit(_painted, result, paint))
             while under_way and (len(under_way) >= painters * AHEAD or under_way[0].done()):
                 yield under_way.popleft().result()
         while under_way:

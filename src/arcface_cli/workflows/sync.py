@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
 from typing import Protocol
 
 from arcface_cli.errors import (
@@ -23,7 +22,8 @@ from arcface_cli.gallery.entries import AddResult, NewTemplate, Refusal
 from arcface_cli.inputs.photo import Photo
 from arcface_cli.pipeline import PhotoOutcome
 from arcface_cli.results import EnrolledPhoto
-from arcface_cli.workflows.enroll import BATCH, entry_of, told
+from arcface_cli.workflows.enroll import BATCH, BATCH_S, entry_of, told
+from arcface_cli.workflows.gathering import by_the_handful
 from arcface_cli.workflows.sync_plan import LOOKED_AT, Action, Plan, Step, is_in_place, place_of
 
 
@@ -70,9 +70,9 @@ def carry_out(
     if prune and plan.is_whole:
         store.remove_templates([each.template_id for each in plan.vanished])
     store.remember_refusals([_moved_along(step) for step in plan.steps if _has_moved(step)], plan.stale)
-    steps = iter(plan.steps)
-    while batch := list(islice(steps, BATCH)):
-        yield from _batch(batch, results, store, keeping)
+    looked_at = ((step, next(results) if step.action in LOOKED_AT else None) for step in plan.steps)
+    for batch in by_the_handful(looked_at, BATCH, BATCH_S):
+        yield from _batch(batch, store, keeping)
 
 
 def _move(plan: Plan, store: Store) -> None:
@@ -100,20 +100,19 @@ def _moved_along(step: Step) -> Refusal:
 
 
 def _batch(
-    steps: list[Step], embedded: Iterator[PhotoOutcome], store: Store, keeping: Keeping
+    looked_at: list[tuple[Step, PhotoOutcome | None]], store: Store, keeping: Keeping
 ) -> Iterator[tuple[Photo, Outcome[EnrolledPhoto]]]:
-    outcomes = [next(embedded) if step.action in LOOKED_AT else None for step in steps]
     entries: list[NewTemplate] = []
     replaced: list[int] = []
-    for step, result in zip(steps, outcomes, strict=True):
+    for step, result in looked_at:
         if result is not None and isinstance(result[1], Done):
             entries.append(entry_of(result[0], result[1].value, keeping.detector, keep_crop=keeping.crops))
             replaced.extend(step.templates)
     added = iter(store.add(entries, replacing=replaced) if entries else [])
-    results = [_outcome(step, result, added) for step, result in zip(steps, outcomes, strict=True)]
-    refused = [_refusal(step, outcome, keeping) for step, outcome in zip(steps, results, strict=True)]
+    told_of = [(step, _outcome(step, result, added)) for step, result in looked_at]
+    refused = [_refusal(step, outcome, keeping) for step, outcome in told_of]
     store.remember_refusals([each for each in refused if each is not None])
-    yield from zip((step.photo for step in steps), results, strict=True)
+    yield from ((step.photo, outcome) for step, outcome in told_of)
 
 
 _LASTING = (FaceError, EnrolledAsAnother, UnreadableImage, ImageTooLarge, ImageTooSmall)

@@ -17,6 +17,10 @@ def test_nothing_is_lost_doubled_or_reordered(results: list[int], most: int, sec
     assert all(1 <= len(handful) <= most for handful in handfuls)
 
 
+def test_a_pause_hands_on_what_there_is_even_nothing() -> None:
+    assert list(by_the_handful([1, 2, None, None, 3], 64, 60.0)) == [[1, 2], [], [3]]
+
+
 def test_a_handful_is_handed_on_when_its_first_result_has_waited_long_enough() -> None:
     now = 0.0
 

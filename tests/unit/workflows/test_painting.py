@@ -42,6 +42,21 @@ def test_a_photograph_without_an_answer_passes_unpainted() -> None:
     assert list(draw([skipped], slowly, 1)) == [skipped]
 
 
+def test_a_picture_is_told_of_in_the_pause_before_the_next_answer() -> None:
+    def paused() -> Iterator[Identified | None]:
+        yield result(0)
+        while not told:
+            time.sleep(0.001)
+            yield None
+        yield result(1)
+
+    told: list[Identified] = []
+    for each in draw(paused(), slowly, 2):
+        if each is not None:
+            told.append(each)
+    assert [str(photo.path) for photo, _ in told] == ["0.jpg", "1.jpg"]
+
+
 def test_only_a_few_are_painted_ahead() -> None:
     taken = 0
 

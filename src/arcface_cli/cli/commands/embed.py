@@ -57,7 +57,14 @@ def embed(
     earlier = target.resume(photos, work.tally, made_with) if resume else None
     with open_sink(target, earlier) as sink:
         shop = build.workshop(
-            "embed", settings, photos, recognise=True, faces="all", verbosity=verbose, made_with=made_with
+            "embed",
+            settings,
+            photos,
+            recognise=True,
+            faces="all",
+            verbosity=verbose,
+            made_with=made_with,
+            streamed=build.is_streamed(given),
         )
         work.run(
             sink, shop.results(), lambda photo, seen: records.embedded(shop.run, photo, seen, sink.features)
