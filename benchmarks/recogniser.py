@@ -7,8 +7,10 @@ turns, so that a busy machine is busy for all:
 * arcface: `Recogniser.embed` on uint8 crops, scaling and unit length and all, in each precision asked for.
 
 On CUDA also, for each precision: *device*, the same graph on crops that lie on the card, answers left there;
-both through TensorRT, where it can be loaded; and each rate as a share of the ceiling, which is the float16
-matrix product measured in the same run over the network's operations a face.
+*captured*, that run as a CUDA graph; *streams*, half of the crops in each of two sessions; the first two
+also through TensorRT, where it can be loaded; and each rate as a share of the ceiling, which is the float16
+matrix product measured in the same run over the network's operations a face. The package uses neither CUDA
+graphs nor several streams on a card: here is what they would bring.
 
     python benchmarks/recogniser.py
     python benchmarks/recogniser.py --device cuda --batch 64 128 256 512 --precision fp32 fp16
@@ -22,6 +24,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +41,8 @@ from arcface_cli.runtime.arithmetic import operations
 from arcface_cli.runtime.ceilings import product_rate
 from arcface_cli.runtime.devices import choose_device, tensorrt_obstacle, this_machine
 from arcface_cli.runtime.graphs import read_facts
-from arcface_cli.runtime.networks import Precision
-from arcface_cli.runtime.sessions import Session, SessionOptions
+from arcface_cli.runtime.networks import Precision, Rewrite, rewritten
+from arcface_cli.runtime.sessions import Session, SessionOptions, cuda_options
 from arcface_cli.settings import Settings, available_cores
 from arcface_cli.weights.catalogue import RecogniserEntry
 from arcface_cli.weights.store import InstalledRecogniser
@@ -126,6 +129,10 @@ def contenders(
             yield f"arcface {name}", ours(installed, network, crops, padded=on_cuda)
             if on_cuda:
                 yield f"device {name}", network.resident(crops)
+            if on_cuda and not tensorrt:
+                graph = fed_with_pixels(installed, Precision(precision))
+                yield f"captured {name}", captured(graph, crops, sessions)
+                yield f"streams {name}", streams(graph, crops, sessions)
 
 
 def ours(installed: InstalledRecogniser, network: Session, crops: NDArray[np.uint8], *, padded: bool) -> Once:
@@ -135,6 +142,52 @@ def ours(installed: InstalledRecogniser, network: Session, crops: NDArray[np.uin
     recogniser = Recogniser(network, scaling, fingerprint, batch=len(crops), padded=padded)
     faces = AlignedFaces(crops, np.tile(np.eye(2, 3), (len(crops), 1, 1)))
     return lambda: recogniser.embed(faces, "the crops")
+
+
+def fed_with_pixels(installed: InstalledRecogniser, precision: Precision) -> bytes:
+    """The graph as the package feeds it on a card."""
+    entry = installed.entry
+    rewrite = Rewrite(batch=entry.batch == "rewritable", pixels=build.scaling_of(entry))
+    return rewritten(installed.path, rewrite, precision)
+
+
+def captured(graph: bytes, crops: NDArray[np.uint8], sessions: SessionOptions) -> Once:
+    """Runs of one CUDA graph: what goes in and comes out keeps its place on the card."""
+    place = place_of(sessions)
+    more = {} if place[0] == "cpu" else {"enable_cuda_graph": "1"}
+    session = opened(graph, sessions, more)
+    binding = session.io_binding()
+    entrance, (answer,) = session.get_inputs()[0].name, session.get_outputs()
+    binding.bind_ortvalue_input(entrance, onnxruntime.OrtValue.ortvalue_from_numpy(crops, *place))
+    shape = [len(crops), answer.shape[-1]]
+    room = onnxruntime.OrtValue.ortvalue_from_shape_and_type(shape, np.float32, *place)
+    binding.bind_ortvalue_output(answer.name, room)
+
+    def once() -> None:
+        session.run_with_iobinding(binding)
+        binding.synchronize_outputs()
+
+    return once
+
+
+def streams(graph: bytes, crops: NDArray[np.uint8], sessions: SessionOptions) -> Once:
+    """Two sessions, each with a stream of its own, side by side on one card."""
+    halves = [part for part in np.array_split(crops, 2) if len(part)]
+    each = [Session(opened(graph, sessions), "half", sessions.device).resident(part) for part in halves]
+    pool = ThreadPoolExecutor(len(each))
+    return lambda: [done.result() for done in [pool.submit(run) for run in each]]
+
+
+def opened(graph: bytes, sessions: SessionOptions, more: dict[str, str] | None = None) -> Any:
+    provider = provider_of(sessions)
+    if not isinstance(provider, str):
+        provider = (provider[0], cuda_options(sessions) | (more or {}))
+    return onnxruntime.InferenceSession(graph, providers=[provider])
+
+
+def place_of(sessions: SessionOptions) -> tuple[str, int]:
+    index = sessions.device.cuda_index
+    return ("cpu", 0) if index is None else ("cuda", index)
 
 
 def plain(installed: InstalledRecogniser, crops: NDArray[np.uint8], provider: Any) -> Once:
