@@ -97,7 +97,7 @@ def test_without_a_runtime_a_verb_says_in_one_line_which_extra_to_install(
     ran = _run(without_runtime, tmp_path, *arguments)
     assert (ran.returncode, ran.stdout) == (5, ""), ran.stderr
     assert ran.stderr.count("\n") == 1
-    assert "pip install 'arcface-cli[cpu]'" in ran.stderr
+    assert "pip install '.[cpu]'" in ran.stderr
     assert not list(tmp_path.iterdir())
 
 

@@ -1,4 +1,4 @@
-"""Every deliberate error, drawn as a tree. Imports nothing of ours.
+"""Every deliberate error, drawn as a tree. Imports nothing of ours but how to install.
 
 A class carries what its handling needs: the exit status of a run that ends with it, the stable
 reason code that stands in a record, and a hint (the user's next step) where one can be given
@@ -26,6 +26,8 @@ for the whole class.
 """
 
 from typing import ClassVar
+
+from arcface_cli.installing import PLACE, install
 
 BUG_STATUS = 70
 INTERRUPTED_STATUS = 130
@@ -240,7 +242,7 @@ class MachineError(ArcfaceError):
 
 class RuntimeMissing(MachineError):
     code = "runtime_missing"
-    default_hint = "install a runtime: pip install 'arcface-cli[cpu]', or 'arcface-cli[gpu]' for NVIDIA CUDA"
+    default_hint = f"install a runtime with: {install('cpu')}, or '.[gpu]' for NVIDIA CUDA"
 
 
 class PackageMissing(MachineError):
@@ -302,7 +304,7 @@ class GalleryDamaged(GalleryError):
 
 class GalleryNewer(GalleryError):
     code = "gallery_newer"
-    default_hint = "upgrade arcface: pip install --upgrade arcface-cli"
+    default_hint = f"upgrade arcface, {PLACE}: git pull && pip install ."
 
 
 class GalleryModelMismatch(GalleryError):

@@ -164,7 +164,7 @@ def test_parquet_without_pyarrow_names_the_package(
     answer = arcface("embed", people / "L001", "-f", "parquet")
     assert answer.status == 5
     assert answer.out == ""
-    assert "pip install 'arcface-cli[parquet]'" in answer.said[-1]
+    assert "pip install '.[parquet]'" in answer.said[-1]
 
 
 def test_npy_needs_a_file(arcface: Arcface, people: Path) -> None:

@@ -59,7 +59,8 @@ def test_a_device_this_machine_hasnt_got_is_5_and_no_answer(arcface: Arcface, al
         pytest.skip("this onnxruntime may really serve CUDA")
     answer = arcface("verify", album / "ada.jpg", album / "ada2.jpg", "--device", "cuda")
     assert (answer.status, answer.out, len(answer.said)) == (5, "", 1)
-    assert "arcface-cli[gpu]" in answer.err
+    assert "pip uninstall -y onnxruntime" in answer.err
+    assert "pip install '.[gpu]' in arcface's checkout, or use --device cpu" in answer.err
     assert arcface("verify", album / "ada.jpg", album / "ada2.jpg", "--device", "tpu").status == 2
 
 
@@ -77,6 +78,7 @@ def test_tensorrt_is_never_replaced_in_silence(arcface: Arcface, album: Path) ->
     answer = arcface("verify", *pair, "--tensorrt")
     assert (answer.status, answer.out, len(answer.said)) == (5, "", 1)
     assert answer.err.startswith("arcface: --tensorrt: ")
+    assert answer.err.rstrip().endswith(", or leave --tensorrt out")
     contrary = arcface("verify", *pair, "--tensorrt", "--device", "cpu")
     assert (contrary.status, contrary.out, len(contrary.said)) == (2, "", 1)
     assert "--no-tensorrt" in contrary.err

@@ -18,6 +18,7 @@ from arcface_cli.cli.console import say
 from arcface_cli.cli.pasting import PASTED
 from arcface_cli.cli.sparing import spare_inputs
 from arcface_cli.errors import NoInputs, NoOperatingPoint, RuntimeMissing, UsageError
+from arcface_cli.installing import install
 from arcface_cli.settings import KNOWN, LoadedSettings, Settings, available_cores, load_settings
 
 if TYPE_CHECKING:
@@ -497,7 +498,10 @@ def index_factory(device: str, verbosity: int = 0) -> Callable[..., Any]:
     On a GPU, raises RuntimeMissing without faiss.
     """
     if device != "cpu" and find_spec("faiss") is None:
-        raise RuntimeMissing("faiss is not installed, which searches on GPUs")
+        raise RuntimeMissing(
+            "faiss is not installed, which searches on GPUs",
+            hint=f"install it with: {install('gpu')}, or use --device cpu",
+        )
     from arcface_cli.gallery.index import build_index
 
     tell = say if verbosity else None

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from arcface_cli.cli.build import Workshop
 from arcface_cli.cli.console import say
 from arcface_cli.errors import UsageError
+from arcface_cli.installing import install
 
 if TYPE_CHECKING:
     import numpy as np
@@ -77,5 +78,5 @@ def _mention_missing(typeface: Typeface) -> None:
         more = f" and {len(typeface.missing) - 10} more" if len(typeface.missing) > 10 else ""
         say(
             f"no font here draws {letters}{more}: escapes stand for them in the pictures; "
-            "install fonts with: pip install 'arcface-cli[draw]', or those of your system"
+            f"install fonts with: {install('draw')}, or those of your system"
         )

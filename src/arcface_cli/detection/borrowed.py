@@ -21,6 +21,7 @@ from arcface_cli.detection.detector import as_faces
 from arcface_cli.errors import ModelUnusable, RuntimeMissing
 from arcface_cli.faces import DetectedFace
 from arcface_cli.imaging.blob import PixelScaling
+from arcface_cli.installing import install
 from arcface_cli.runtime.devices import CPU, Device
 from arcface_cli.runtime.sessions import CPU_PROVIDER, CUDA_PROVIDER, check_serving
 
@@ -73,7 +74,7 @@ def _load(name: str, path: Path, scaling: PixelScaling | None, cuda_index: int |
     if find_spec("insightface") is None:
         raise RuntimeMissing(
             f"{name} is run by insightface, which is not installed",
-            hint="install it: pip install 'arcface-cli[insightface]', or choose another --detector",
+            hint=f"install it with: {install('insightface')}, or choose another --detector",
         )
     with contextlib.redirect_stdout(sys.stderr):
         from insightface.model_zoo import model_zoo

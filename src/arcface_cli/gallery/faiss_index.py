@@ -20,6 +20,7 @@ from arcface_cli.gallery.index import (
     rounding_slack,
 )
 from arcface_cli.gallery.vectors import StoredVectors, VectorType
+from arcface_cli.installing import install_instead
 from arcface_cli.runtime import cards
 
 _SPARE = 16
@@ -104,7 +105,9 @@ def _faiss() -> Any:
     try:
         import faiss
     except ImportError as error:
-        raise RuntimeMissing(f"faiss can't be imported: {error}") from error
+        raise RuntimeMissing(
+            f"faiss can't be imported: {error}", hint="see what mends it with: arcface doctor"
+        ) from error
     return faiss
 
 
@@ -113,9 +116,10 @@ def _require_cards(faiss: Any, gpus: Sequence[int]) -> None:
     count = faiss.get_num_gpus() if for_gpus else 0
     if max(gpus) >= count:
         built = "sees" if for_gpus else "is the build for CPUs and sees"
+        step = "see nvidia-smi and CUDA_VISIBLE_DEVICES" if for_gpus else install_instead("gpu")
         raise DeviceUnavailable(
             f"cuda:{max(gpus)}: faiss {built} {count} GPUs",
-            hint="install 'arcface-cli[gpu]' on a machine with an NVIDIA driver, or use --device cpu",
+            hint=f"{step}, or use --device cpu",
         )
 
 

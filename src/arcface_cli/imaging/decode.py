@@ -33,6 +33,7 @@ from arcface_cli.errors import (
 from arcface_cli.imaging.kinds import HEIF, PLUGINS, ends_early, foreign_kind, picture_kind
 from arcface_cli.imaging.pixels import to_bgr, upright
 from arcface_cli.imaging.room import Reserve, give_back_large_blocks
+from arcface_cli.installing import install
 
 MAX_PIXELS = 178_956_970
 """Pixels that a picture may have: Pillow's own hard limit, 0.5 GiB of BGR. A higher limit has no effect."""
@@ -120,7 +121,7 @@ def _open_heif(data: bytes, name: str) -> Image.Image:
     except ImportError as error:
         raise UnsupportedFormat(
             f"{name} is a HEIC picture, which needs one more package",
-            hint="install it with: pip install 'arcface-cli[heic]'",
+            hint=f"install it with: {install('heic')}",
         ) from error
     image: Image.Image = plugin.HeifImageFile(io.BytesIO(data))
     return image

@@ -12,6 +12,7 @@ from typing import Any, TextIO
 
 from arcface_cli.errors import ArcfaceError, PackageMissing, UnreadableFeatures
 from arcface_cli.inputs.embeddings import Fields, FieldsOrError, Rows
+from arcface_cli.installing import install
 
 LONGEST_LINE = 1 << 26
 """Bytes: some ten thousand faces on one photograph."""
@@ -166,7 +167,7 @@ def parquet_rows(path: Path, shown: str) -> Rows:
     if find_spec("pyarrow") is None:
         raise PackageMissing(
             f"{shown}: Parquet needs pyarrow, which is not installed",
-            hint="install it with: pip install 'arcface-cli[parquet]'",
+            hint=f"install it with: {install('parquet')}",
         )
     import pyarrow
     from pyarrow import parquet

@@ -6,6 +6,7 @@ from importlib.util import find_spec
 from typing import Any, BinaryIO
 
 from arcface_cli.errors import PackageMissing
+from arcface_cli.installing import install
 from arcface_cli.output.records import Record
 from arcface_cli.output.rows import BOX, COLUMNS, LANDMARKS, QUALITY, Row, rows_of
 from arcface_cli.output.sinks import Sink
@@ -32,7 +33,7 @@ class ParquetSink(Sink):
         if find_spec("pyarrow") is None:
             raise PackageMissing(
                 "parquet needs pyarrow, which is not installed",
-                hint="install it with: pip install 'arcface-cli[parquet]', or use -f jsonl or csv",
+                hint=f"install it with: {install('parquet')}, or use -f jsonl or csv",
             )
         import pyarrow
         from pyarrow import parquet

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from arcface_cli.errors import RuntimeMissing
+from arcface_cli.installing import install
 from arcface_cli.output.evaluation_tables import ends, interval, percent, tables
 from arcface_cli.output.files import whole_file
 from arcface_cli.wording import counted
@@ -26,7 +27,7 @@ def require_report() -> None:
     missing = [name for name in ("jinja2", "matplotlib") if find_spec(name) is None]
     if missing:
         raise RuntimeMissing(
-            f"a report needs {' and '.join(missing)}", hint="pip install 'arcface-cli[report]'"
+            f"a report needs {' and '.join(missing)}", hint=f"install them with: {install('report')}"
         )
 
 

@@ -10,20 +10,20 @@ import io
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib import metadata, util
+from importlib import util
 from pathlib import Path
 from typing import Any
 
 from arcface_cli.errors import DeviceUnavailable, RuntimeMissing, UsageError
+from arcface_cli.installing import install, install_instead, is_installed
 from arcface_cli.runtime.cards import DRIVER_LIBRARY, cards
 from arcface_cli.runtime.libraries import cudnn_library, needed_by
 
 _DEVICE = re.compile(r"auto|cpu|cuda(?::(\d{1,3}(?:,\d{1,3})*))?")
-GPU_HINT = "install the runtime for NVIDIA CUDA: pip install 'arcface-cli[gpu]', or use --device cpu"
 TENSORRT_PACKAGE = "tensorrt_libs"
 """What TensorRT's wheels (tensorrt-cu13-libs) bring."""
 TENSORRT_PROVIDER = "TensorrtExecutionProvider"
-TENSORRT_HINT = "install TensorRT: pip install 'arcface-cli[gpu,tensorrt]', or leave --tensorrt out"
+TENSORRT_EXTRAS = "gpu,tensorrt"
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,21 +116,22 @@ def choose_device(wanted: str, machine: Machine | None = None, *, tensorrt: bool
         return DeviceChoice(CPU)
     device = Device((0,)) if named is None else named
     here = this_machine() if machine is None else machine
-    obstacle = cuda_obstacle(max(device.cards), here)
-    if obstacle is None and tensorrt:
-        obstacle = tensorrt_obstacle(here)
+    obstacle = cuda_obstacle(max(device.cards), here, TENSORRT_EXTRAS if tensorrt else "gpu")
+    without = "use --device cpu"
+    if tensorrt:
+        without = "leave --tensorrt out" if named is None or obstacle is None else f"{without} --no-tensorrt"
+        obstacle = tensorrt_obstacle(here) if obstacle is None else obstacle
     if obstacle is None:
         return DeviceChoice(device)
-    if tensorrt:
-        raise DeviceUnavailable(f"--tensorrt: {obstacle.reason}", hint=obstacle.hint)
-    if named is not None:
-        raise DeviceUnavailable(f"--device {wanted}: {obstacle.reason}", hint=obstacle.hint)
-    return DeviceChoice(CPU, _remark(obstacle, here))
+    if named is None and not tensorrt:
+        return DeviceChoice(CPU, _remark(obstacle, here))
+    asked = "--tensorrt" if tensorrt else f"--device {wanted}"
+    raise DeviceUnavailable(f"{asked}: {obstacle.reason}", hint=f"{obstacle.hint}, or {without}")
 
 
 @dataclass(frozen=True, slots=True)
 class Obstacle:
-    """What keeps CUDA from being used, and the user's next step."""
+    """What keeps CUDA from being used, and the user's next step; doing without is for the caller to add."""
 
     reason: str
     hint: str
@@ -150,34 +151,38 @@ def is_for_cuda(ort: Any) -> bool:
     return "CUDAExecutionProvider" in ort.get_available_providers()
 
 
-def cuda_obstacle(index: int, machine: Machine) -> Obstacle | None:
-    """The first thing that keeps ONNX Runtime from CUDA device `index`, or None when it can serve."""
+def cuda_obstacle(index: int, machine: Machine, extras: str = "gpu") -> Obstacle | None:
+    """The first thing that keeps ONNX Runtime from CUDA device `index`, or None when it can serve.
+
+    extras: of ours, that bring what is wanted.
+    """
     ort = machine.onnxruntime()
     if not is_for_cuda(ort):
-        return Obstacle(f"the installed onnxruntime ({ort.__version__}) is built without CUDA", GPU_HINT)
+        return Obstacle(
+            f"the installed onnxruntime ({ort.__version__}) is built without CUDA",
+            f"put the runtime for NVIDIA CUDA in its place with: {install_instead(extras)}",
+        )
     driver = machine.missing(DRIVER_LIBRARY)
     if driver is not None:
         return Obstacle(
             f"the NVIDIA driver is not installed ({driver})",
-            "install NVIDIA's driver (nvidia-smi then lists the card), or use --device cpu",
+            "install NVIDIA's driver (nvidia-smi then lists the card)",
         )
     try:
         count = machine.cuda_devices()
     except DeviceUnavailable as error:
-        return Obstacle(error.message, "see what nvidia-smi says, or use --device cpu")
+        return Obstacle(error.message, "see what nvidia-smi says")
     if index >= count:
         seen = f"{count} CUDA device{'' if count == 1 else 's'}" if count else "no CUDA device"
         beyond = f", so there is no cuda:{index}" if count else ""
-        return Obstacle(
-            f"the driver sees {seen}{beyond}", "see nvidia-smi and CUDA_VISIBLE_DEVICES, or use --device cpu"
-        )
+        return Obstacle(f"the driver sees {seen}{beyond}", "see nvidia-smi and CUDA_VISIBLE_DEVICES")
     preload_cuda_libraries(ort)
     reason = unloadable(provider_file(ort, "cuda"), machine, also=cudnn_library(cuda_major(ort)))
     if reason is None:
         return None
     return Obstacle(
         f"ONNX Runtime's CUDA provider can't be loaded ({reason})",
-        "install CUDA and cuDNN from wheels: pip install 'arcface-cli[gpu]', or use --device cpu",
+        f"install CUDA and cuDNN from wheels with: {install(extras)}",
     )
 
 
@@ -185,10 +190,17 @@ def tensorrt_obstacle(machine: Machine) -> Obstacle | None:
     """The first thing that keeps ONNX Runtime from TensorRT where CUDA can serve, or None."""
     ort = machine.onnxruntime()
     if TENSORRT_PROVIDER not in ort.get_available_providers():
-        return Obstacle(f"the installed onnxruntime ({ort.__version__}) is built without TensorRT", GPU_HINT)
+        return Obstacle(
+            f"the installed onnxruntime ({ort.__version__}) is built without TensorRT",
+            f"put one with it in its place with: {install_instead(TENSORRT_EXTRAS)}",
+        )
     preload_tensorrt_libraries()
     reason = unloadable(provider_file(ort, "tensorrt"), machine)
-    return None if reason is None else Obstacle(f"TensorRT can't be loaded ({reason})", TENSORRT_HINT)
+    if reason is None:
+        return None
+    return Obstacle(
+        f"TensorRT can't be loaded ({reason})", f"install TensorRT with: {install(TENSORRT_EXTRAS)}"
+    )
 
 
 def provider_file(ort: Any, name: str) -> Path:
@@ -241,24 +253,21 @@ def import_onnxruntime() -> Any:
     try:
         import onnxruntime as ort
     except ImportError as error:
-        raise RuntimeMissing(f"onnxruntime can't be imported ({_one_line(error)}){_clash()}") from error
+        raise RuntimeMissing(
+            f"onnxruntime can't be imported ({_one_line(error)}){_clash()}", hint=_DOCTOR
+        ) from error
     if not hasattr(ort, "InferenceSession"):
-        raise RuntimeMissing(f"the onnxruntime package here is incomplete{_clash()}")
+        raise RuntimeMissing(f"the onnxruntime package here is incomplete{_clash()}", hint=_DOCTOR)
     return ort
+
+
+_DOCTOR = "see the command that mends it with: arcface doctor"
 
 
 def _clash() -> str:
     """Name the two distributions that overwrite each other's files, when both are installed."""
     both = ("onnxruntime", "onnxruntime-gpu")
-    return f"; {both[0]} and {both[1]} are both installed" if all(map(_installed, both)) else ""
-
-
-def _installed(distribution: str) -> bool:
-    try:
-        metadata.version(distribution)
-    except metadata.PackageNotFoundError:
-        return False
-    return True
+    return f"; {both[0]} and {both[1]} are both installed" if all(map(is_installed, both)) else ""
 
 
 def _missing(library: str) -> str | None:

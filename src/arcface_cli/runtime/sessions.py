@@ -165,11 +165,13 @@ def check_serving(serving: Sequence[str], wanted: str, device: Device, name: str
     ONNX Runtime leaves out what can't be had in silence; we don't.
     """
     if not serving or serving[0] != wanted:
-        through = " through TensorRT" if wanted == TENSORRT_PROVIDER else ""
+        through, without = "", "use --device cpu"
+        if wanted == TENSORRT_PROVIDER:
+            through, without = " through TensorRT", "leave --tensorrt out"
         raise DeviceUnavailable(
             f"{name}: asked for {device}{through}, "
             f"but ONNX Runtime serves it with {', '.join(serving) or 'nothing'}",
-            hint="see what is missing with: arcface doctor; or use --device cpu",
+            hint=f"see what is missing with: arcface doctor; or {without}",
         )
 
 

@@ -17,6 +17,7 @@ from typing import Any, Literal, Protocol
 import requests
 
 from arcface_cli.errors import DownloadFailed, LicenceNotAccepted, ModelUnusable, RuntimeMissing
+from arcface_cli.installing import install
 from arcface_cli.weights.https import reason_of
 
 
@@ -149,7 +150,7 @@ def _import(name: str) -> Any:
         return importlib.import_module(name)
     except ImportError as error:
         raise RuntimeMissing(
-            f"insightface can't be imported ({error})", hint="pip install 'arcface-cli[insightface]'"
+            f"insightface can't be imported ({error})", hint=f"install it with: {install('insightface')}"
         ) from error
 
 

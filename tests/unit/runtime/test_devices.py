@@ -157,10 +157,10 @@ def test_tensorrt_on_the_cpu_is_wrong_usage() -> None:
 
 
 NO_TENSORRT = [
-    (machine(providers=BOTH[1:]), "built without TensorRT", "arcface-cli[gpu]"),
-    (machine(missing=[TENSORRT_LIBRARY]), r"\(libnvinfer\.so\.10: cannot open", "arcface-cli[gpu,tensorrt]"),
+    (machine(providers=BOTH[1:]), "built without TensorRT", ".[gpu,tensorrt]"),
+    (machine(missing=[TENSORRT_LIBRARY]), r"\(libnvinfer\.so\.10: cannot open", ".[gpu,tensorrt]"),
     (machine(missing=[DRIVER_LIBRARY]), "driver is not installed", "nvidia-smi"),
-    (machine(missing=[CUDA_LIBRARY]), r"CUDA provider can't be loaded \(libcublas", "arcface-cli[gpu]"),
+    (machine(missing=[CUDA_LIBRARY]), r"CUDA provider can't be loaded \(libcublas", ".[gpu,tensorrt]"),
 ]
 
 
@@ -175,17 +175,35 @@ def test_tensorrt_that_cant_be_had_is_told_and_never_replaced(
     assert hint in str(raised.value.hint)
 
 
+@pytest.mark.parametrize(
+    ("wanted", "here", "ways_out"),
+    [
+        ("auto", machine(providers=()), "leave --tensorrt out"),
+        ("auto", machine(missing=[TENSORRT_LIBRARY]), "leave --tensorrt out"),
+        ("cuda", machine(missing=[TENSORRT_LIBRARY]), "leave --tensorrt out"),
+        ("cuda", machine(providers=()), "use --device cpu --no-tensorrt"),
+    ],
+    ids=["auto-build", "auto-tensorrt", "cuda-tensorrt", "cuda-build"],
+)
+def test_the_way_to_do_without_tensorrt_is_one_that_would_be_taken(
+    wanted: str, here: Machine, ways_out: str
+) -> None:
+    with pytest.raises(DeviceUnavailable) as raised:
+        choose_device(wanted, here, tensorrt=True)
+    assert str(raised.value.hint).endswith(f", or {ways_out}")
+
+
 @pytest.mark.parametrize("wanted", ["auto", "cuda"])
 def test_without_being_asked_for_tensorrt_is_not_missed(wanted: str) -> None:
     assert choose_device(wanted, machine(missing=[TENSORRT_LIBRARY])).device == Device((0,))
 
 
 OBSTACLES = [
-    (machine(providers=()), "built without CUDA", "arcface-cli[gpu]"),
+    (machine(providers=()), "built without CUDA", ".[gpu]"),
     (machine(missing=[DRIVER_LIBRARY]), "driver is not installed", "nvidia-smi"),
     (machine(devices=0), "no CUDA device", "CUDA_VISIBLE_DEVICES"),
-    (machine(missing=[CUDA_LIBRARY]), r"\(libcublas\.so\.13: cannot open", "arcface-cli[gpu]"),
-    (machine(missing=[CUDNN]), r"\(libcudnn\.so\.9: cannot open", "arcface-cli[gpu]"),
+    (machine(missing=[CUDA_LIBRARY]), r"\(libcublas\.so\.13: cannot open", ".[gpu]"),
+    (machine(missing=[CUDNN]), r"\(libcudnn\.so\.9: cannot open", ".[gpu]"),
 ]
 NAMES = ["build", "driver", "device", "library", "cudnn"]
 
@@ -231,7 +249,7 @@ def test_without_a_runtime_auto_says_what_to_install() -> None:
 
     with pytest.raises(RuntimeMissing) as raised:
         choose_device("auto", Machine(no_runtime, lambda library: None, lambda: 0, lambda: False))
-    assert "arcface-cli[cpu]" in str(raised.value.hint)
+    assert ".[cpu]" in str(raised.value.hint)
 
 
 @given(

@@ -175,7 +175,7 @@ def test_a_provider_that_we_dont_use_may_be_missing() -> None:
 WITH_TENSORRT = ["TensorrtExecutionProvider", *CUDA_PROVIDERS]
 NO_LIBNVINFER = Answer(
     failure="TensorRT can't be loaded (libnvinfer.so.10: cannot open)",
-    hint="install TensorRT: pip install 'arcface-cli[gpu,tensorrt]', or leave --tensorrt out",
+    hint="install TensorRT: pip install '.[gpu,tensorrt]', or leave --tensorrt out",
 )
 
 
