@@ -164,12 +164,21 @@ def is_told(folder: Path) -> bool:
         return True
 
 
-NFS = "server:/faces /mnt/faces nfs4 rw 0 0\nnone / ext4 rw 0 0\nx /mnt/with\\040space cifs rw 0 0\n"
+NFS = (
+    "server:/faces /mnt/faces nfs4 rw 0 0\nnone / ext4 rw 0 0\nx /mnt/with\\040space cifs rw 0 0\n"
+    "x /mnt/Müller\\134 nfs rw 0 0\n"
+)
 
 
 @pytest.mark.parametrize(
     ("path", "kind"),
-    [("/mnt/faces/g", "nfs4"), ("/mnt/with space/g", "cifs"), ("/home/g", None), ("/mnt/facesg", None)],
+    [
+        ("/mnt/faces/g", "nfs4"),
+        ("/mnt/with space/g", "cifs"),
+        ("/mnt/Müller\\/g", "nfs"),
+        ("/home/g", None),
+        ("/mnt/facesg", None),
+    ],
 )
 def test_a_network_file_system_is_known_by_its_mount(tmp_path: Path, path: str, kind: str | None) -> None:
     mounts = tmp_path / "mounts"

@@ -21,11 +21,17 @@ def network_file_system(directory: Path, mounts: Path = MOUNTS) -> str | None:
     best, kind = -1, ""
     for line in lines:
         _, point, system, *_ = [*line.split(" "), "", "", ""]
-        place = Path(point.encode("utf-8", "surrogateescape").decode("unicode_escape") or "/")
+        place = Path(_unescaped(point) or "/")
         if target.is_relative_to(place) and len(place.parts) >= best:
             best, kind = len(place.parts), system
     remote = kind in _NETWORK or kind.startswith("fuse.sshfs")
     return kind if remote else None
+
+
+def _unescaped(point: str) -> str:
+    """A mount point as it is: the kernel writes blanks and backslashes in octal, all other bytes as they are."""
+    as_it_is = "utf-8", "surrogateescape"
+    return point.encode(*as_it_is).decode("unicode_escape").encode("latin-1").decode(*as_it_is)
 
 
 def warning(directory: Path, system: str) -> str:
