@@ -29,7 +29,7 @@ def network_file_system(directory: Path, mounts: Path = MOUNTS) -> str | None:
 
 
 def _unescaped(point: str) -> str:
-    """A mount point as it is: the kernel writes blanks and backslashes in octal, all other bytes as they are."""
+    """A mount point as it is: the kernel writes blanks and backslashes in octal, other bytes as they are."""
     as_it_is = "utf-8", "surrogateescape"
     return point.encode(*as_it_is).decode("unicode_escape").encode("latin-1").decode(*as_it_is)
 
