@@ -146,8 +146,9 @@ def load_settings(options: Mapping[str, Any], environment: Mapping[str, str] | N
     $ARCFACE_CONFIG names no file. Without that variable there need be none.
     """
     variables = os.environ if environment is None else environment
+    file = config_path(variables)
     layers: dict[Origin, Mapping[str, Any]] = {
-        "config": _from_file(config_path(variables), named=bool(variables.get(CONFIG_VARIABLE))),
+        "config": _from_file(file, named=bool(variables.get(CONFIG_VARIABLE))),
         "environment": _from_environment(variables),
         "option": {name: value for name, value in options.items() if value is not None},
     }
@@ -158,7 +159,7 @@ def load_settings(options: Mapping[str, Any], environment: Mapping[str, str] | N
             origins[name] = origin
         merged.update(layer)
     _one_threshold(merged, origins, layers)
-    checked = {name: _checked(name, value, origins[name]) for name, value in merged.items()}
+    checked = {name: _checked(name, value, origins[name], file) for name, value in merged.items()}
     return LoadedSettings(Settings(**checked), origins)
 
 
@@ -166,7 +167,12 @@ def config_path(environment: Mapping[str, str] | None = None) -> Path:
     """The config file: $ARCFACE_CONFIG, else config.toml in the user's config folder."""
     variables = os.environ if environment is None else environment
     named = variables.get(CONFIG_VARIABLE)
-    return Path(named) if named else platformdirs.user_config_path(APP) / "config.toml"
+    if not named:
+        return platformdirs.user_config_path(APP) / "config.toml"
+    try:
+        return _at_home(Path(named))
+    except RuntimeError as error:
+        raise UsageError(f"{CONFIG_VARIABLE}: {named}: {error}", hint="write the folder out") from error
 
 
 def cache_folder() -> Path:
@@ -233,22 +239,32 @@ def _one_threshold(
         origins[weaker] = "built-in"
 
 
-def _checked(name: str, value: Any, origin: Origin) -> Any:
-    """The value in its own kind. Raises UsageError naming where it was said."""
+def _checked(name: str, value: Any, origin: Origin, file: Path) -> Any:
+    """The value in its own kind. Raises UsageError naming where it was said; file: the config file."""
     known = KNOWN[name]
     try:
         made = _made(value, known)
-        if known.kind is Path and origin == "config" and made is not None:
-            made = made.expanduser()  # no shell has read what stands in a file
+        if known.kind is Path and made is not None:
+            made = _at_home(made, every=origin == "config")
     except (ValueError, TypeError, RuntimeError):
         made = None
     if known.kind in (int, float) and made is not None and not _within(made, known):
         made = None
     if made is None or (known.choices and made not in known.choices):
-        spoken = {"environment": variable_name(name), "config": f"{name} in the config file"}
+        spoken = {"environment": variable_name(name), "config": f"{file}: {name}"}
         said = spoken.get(origin, option_name(name))
+        if value == "":
+            raise UsageError(f"{said}: the word is empty, it must be {_wanted(known)}", hint="see --help")
         raise UsageError(f"{said}: {value!r} must be {_wanted(known)}", hint="see --help")
     return made
+
+
+def _at_home(path: Path, *, every: bool = False) -> Path:
+    """A path with ~ in its first place, which shells leave there in quotes and in --gallery=~/faces.
+
+    every: also ~somebody, in a file that no shell has read. Raises RuntimeError for the home of nobody.
+    """
+    return path.expanduser() if every or path.parts[:1] == ("~",) else path
 
 
 def _made(value: Any, known: Setting) -> Any:
@@ -283,7 +299,7 @@ _KIND = {int: "a whole number", float: "a number", bool: "true or false", Path: 
 def _wanted(known: Setting) -> str:
     if known.choices:
         return f"one of {', '.join(known.choices)}"
-    words = _KIND.get(known.kind, "text")
+    words = _KIND.get(known.kind, known.description)
     if known.kind not in (int, float) or known.least == -math.inf:
         return words
     least = f"{'over' if known.above else 'at least'} {known.least:g}"

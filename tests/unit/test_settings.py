@@ -86,29 +86,40 @@ def test_a_threshold_and_a_distance_said_in_one_place_are_both_kept_for_the_verb
     assert (loaded.values.threshold, loaded.values.max_distance) == (0.5, 1.0)
 
 
-def test_a_tilde_in_the_config_file_is_the_home_folder_as_in_a_shell(tmp_path: Path) -> None:
-    loaded = load(tmp_path, file='gallery = "~/faces"')
-    assert loaded.values.gallery == Path.home() / "faces"
-    assert load(tmp_path, gallery=Path("~/faces")).values.gallery == Path("~/faces")
+@pytest.mark.parametrize(("said", "meant"), [("~/faces", Path.home() / "faces"), ("~", Path.home())])
+def test_a_tilde_is_the_home_folder_wherever_no_shell_has_made_it_so(
+    tmp_path: Path, said: str, meant: Path
+) -> None:
+    assert load(tmp_path, file=f'gallery = "{said}"').values.gallery == meant
+    assert load(tmp_path, variables={"ARCFACE_GALLERY": said}).values.gallery == meant
+    assert load(tmp_path, gallery=Path(said)).values.gallery == meant
+    assert config_path({"ARCFACE_CONFIG": said}) == meant
+
+
+@pytest.mark.parametrize("name", ["~x", "a/~/b", "x~"])
+def test_a_tilde_elsewhere_in_a_path_that_was_typed_is_part_of_a_name(tmp_path: Path, name: str) -> None:
+    assert load(tmp_path, gallery=Path(name)).values.gallery == Path(name)
+    assert load(tmp_path, variables={"ARCFACE_GALLERY": name}).values.gallery == Path(name)
 
 
 @pytest.mark.parametrize(
     ("given", "named"),
     [
         ({"variables": {"ARCFACE_TOP": "many"}}, r"^ARCFACE_TOP: 'many'"),
-        ({"file": "batch = 0"}, r"^batch in the config file: 0"),
-        ({"file": 'gallery = "a\\u0000b"'}, r"^gallery in the config file: 'a\\x00b' must be a path"),
+        ({"file": "batch = 0"}, r"config\.toml: batch: 0"),
+        ({"file": 'gallery = "a\\u0000b"'}, r"config\.toml: gallery: 'a\\x00b' must be a path"),
         ({"min_face": -1.0}, r"^--min-face: -1"),
         ({"margin": float("nan")}, r"^--margin: nan"),
         ({"margin": 2.5}, r"^--margin: 2.5"),
         ({"det_score": 0.0}, r"^--det-score: 0"),
         ({"det_score": float("nan")}, r"^--det-score: nan"),
         ({"jobs": 0}, r"^--jobs: 0"),
-        ({"file": 'metric = "percent"'}, r"^metric in the config file: 'percent'"),
-        ({"file": 'faces = "some"'}, r"^faces in the config file: 'some'"),
-        ({"file": "top = true"}, r"^top in the config file: True"),
-        ({"file": 'gallery = ""'}, r"^gallery in the config file: ''"),
-        ({"file": 'gallery = "~nobody-of-that-name/g"'}, r"^gallery in the config file: '~nobody"),
+        ({"file": 'metric = "percent"'}, r"config\.toml: metric: 'percent'"),
+        ({"file": 'faces = "some"'}, r"config\.toml: faces: 'some'"),
+        ({"file": "top = true"}, r"config\.toml: top: True"),
+        ({"file": 'gallery = ""'}, r"config\.toml: gallery: the word is empty, it must be a path"),
+        ({"device": ""}, "^--device: the word is empty, it must be auto, cpu, cuda"),
+        ({"file": 'gallery = "~nobody-of-that-name/g"'}, r"config\.toml: gallery: '~nobody"),
         ({"min_face": float("inf")}, r"^--min-face: inf"),
         ({"variables": {"ARCFACE_MIN_SHARPNESS": "inf"}}, r"^ARCFACE_MIN_SHARPNESS: 'inf'"),
     ],
