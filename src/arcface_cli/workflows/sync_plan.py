@@ -28,6 +28,7 @@ class Action(StrEnum):
     """What has to be done about a photograph, or about a template whose photograph is gone."""
 
     NEW = "new"
+    COPY = "copy"
     CHANGED = "changed"
     MOVED = "moved"
     UNCHANGED = "unchanged"
@@ -39,8 +40,9 @@ class Action(StrEnum):
     UNREADABLE = "unreadable"
 
 
-LOOKED_AT = (Action.NEW, Action.CHANGED, Action.ANOTHERS)
-"""Photographs that go through the networks: also another's, as there may be a second face on it."""
+LOOKED_AT = (Action.NEW, Action.COPY, Action.CHANGED, Action.ANOTHERS)
+"""Photographs that go through the networks: also another's, as there may be a second face on it, and a copy
+of one that may turn out to have no face."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +173,11 @@ class _Comparison:
         if others:
             owner, was = others[0]
             return Step(Action.ANOTHERS, photo, old, was=was, owner=owner, content=content)
-        return Step(Action.CHANGED if old else Action.NEW, photo, old, content=content)
+        if old:
+            return Step(Action.CHANGED, photo, old, content=content)
+        if first is not photo:  # whichever of the two is read first is enrolled, and the other adds nothing
+            return Step(Action.COPY, photo, was=place_of(first), content=content)
+        return Step(Action.NEW, photo, content=content)
 
     def _stays(self, template: Enrolled) -> bool:
         """Whether a template outlives this run: no other content of its photograph's path replaces it."""

@@ -109,9 +109,17 @@ def test_a_name_given_in_the_gallery_is_not_taken_back_by_the_folder(tmp_path: P
 def test_one_photograph_in_two_peoples_folders_is_the_firsts(tmp_path: Path) -> None:
     photos = [photo(tmp_path, name, "A") for name in ("ada/1", "bob/1", "ada/2")]
     plan = compare(photos, [tmp_path], NobodyKnown())
-    assert told(plan) == [(Action.NEW, ()), (Action.ANOTHERS, ()), (Action.NEW, ())]
+    assert told(plan) == [(Action.NEW, ()), (Action.ANOTHERS, ()), (Action.COPY, ())]
     assert (plan.steps[1].owner, plan.steps[1].was) == ("ada", os.fsencode(tmp_path / "ada/1"))
     assert plan.to_embed == photos
+
+
+def test_a_second_copy_in_one_persons_folder_is_a_copy_and_looked_at_all_the_same(tmp_path: Path) -> None:
+    photos = [photo(tmp_path, name, "A") for name in ("ada/1", "ada/2")]
+    plan = compare(photos, [tmp_path], NobodyKnown())
+    assert told(plan) == [(Action.NEW, ()), (Action.COPY, ())]
+    assert plan.steps[1].was == os.fsencode(tmp_path / "ada/1")
+    assert plan.to_embed == photos  # the first may turn out to have no face
 
 
 def test_photographs_that_two_people_swap_are_changed_and_nobody_elses(tmp_path: Path) -> None:
