@@ -146,7 +146,7 @@ def _say_usage(error: Exception) -> int:
     message = getattr(error, "format_message", lambda: str(error))().strip() or "a command is missing"
     context = getattr(error, "ctx", None)
     path = "arcface" if context is None else context.command_path
-    say(f"{message.rstrip('.')}; see {path} --help")
+    say(f"{' '.join(message.split()).rstrip('.')}; see {path} --help")
     return 2
 
 
@@ -162,7 +162,7 @@ def _say_bug(error: Exception, arguments: list[str]) -> int:
         say_error(OutputError(f"the operating system refused: {error}"))
         return OutputError.exit_status
     say(
-        f"a bug of ours: {type(error).__name__}: {error}; nothing enrolled was lost; "
+        f"a bug of ours: {type(error).__name__}: {' '.join(str(error).split())}; nothing enrolled was lost; "
         "run it again with -vv and report what it prints"
     )
     if "-vv" in arguments or "-vvv" in arguments:

@@ -16,7 +16,6 @@ from arcface_cli.gallery.audit import Audit, Suspicion, audit
 from arcface_cli.gallery.entries import StoredTemplate
 from arcface_cli.gallery.store import Gallery
 from arcface_cli.imaging.geometry import encode_png
-from arcface_cli.inputs.names import printable
 from arcface_cli.output.audit_page import audit_page
 from arcface_cli.output.files import whole_file
 from arcface_cli.settings import LoadedSettings
@@ -35,7 +34,7 @@ def audit_gallery(params: dict[str, Any], page: Path | None) -> int:
         templates = {each.template_id: each for each in gallery.templates()}
         found = _to_paste(audit(gallery.snapshot(), threshold, templates))
         if page is not None:
-            write_page(page, printable(str(settings.gallery)), found, templates, gallery)
+            write_page(page, str(settings.gallery), found, templates, gallery)
     if settings.format == "json":
         show_facts(document(found, threshold), settings)
     else:
@@ -109,7 +108,7 @@ def _row(found: Suspicion) -> dict[str, Any]:
         "similarity": round(found.similarity, 6),
         "own": _rounded(found.own),
         "reason": found.reason,
-        "commands": [printable(command) for command in found.commands],
+        "commands": list(found.commands),
     }
 
 

@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, BinaryIO
 
 from arcface_cli.cli.pasting import PASTED
+from arcface_cli.cli.sources import SOURCES
 from arcface_cli.errors import ArcfaceError
+from arcface_cli.inputs.names import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -68,14 +70,18 @@ def _is_real_stdout() -> bool:
 
 
 def say(text: str) -> None:
-    """One line to people. What can't be written there is nothing we could tell anybody."""
+    """One line to people, without a character that a terminal obeys, whoever's name or path holds it.
+
+    What can't be written there is nothing we could tell anybody.
+    """
     with contextlib.suppress(OSError, ValueError):
-        print(f"arcface: {' '.join(text.split())}", file=sys.stderr, flush=True)  # noqa: T201
+        print(f"arcface: {printable(text.strip())}", file=sys.stderr, flush=True)  # noqa: T201
 
 
 def say_error(error: ArcfaceError) -> None:
     """What, why and the next step, on one line."""
-    say(error.message if error.hint is None else f"{error.message}; {PASTED(error.hint)}")
+    message = SOURCES.message(error.message)
+    say(message if error.hint is None else f"{message}; {PASTED(SOURCES.hint(error.hint))}")
 
 
 def stderr_console() -> Console:

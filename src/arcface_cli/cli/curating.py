@@ -143,7 +143,7 @@ def confirmed(question: str) -> bool:
     """The answer of whoever sits there; without a terminal the command line is answer enough."""
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         return True
-    sys.stderr.write(f"arcface: {question} [y/N] ")
+    sys.stderr.write(f"arcface: {printable(question)} [y/N] ")
     sys.stderr.flush()
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
@@ -251,6 +251,6 @@ def compact(params: dict[str, Any]) -> int:
 
 
 def _told(settings: Settings, text: str) -> None:
-    """Say it, unless -q; a name or a path can't command the terminal."""
+    """Say it, unless -q."""
     if not settings.quiet:
-        say(printable(text))
+        say(text)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable
 from typing import Any
 
@@ -16,7 +15,7 @@ from arcface_cli.inputs.photo import Photo
 from arcface_cli.output.records import Run, enrolled
 from arcface_cli.results import EnrolledPhoto
 from arcface_cli.settings import Settings
-from arcface_cli.wording import counted
+from arcface_cli.wording import command, counted
 from arcface_cli.workflows.agreement import FAR_BELOW, Agreement, Disagreement
 
 NAMED = 3
@@ -69,5 +68,5 @@ def _told(found: Disagreement, threshold: float) -> str:
     return (
         f"{found.subject} looks like several people: of {found.photographs} photographs, no more than "
         f"{found.alike} are alike (similarity {FAR_BELOW * threshold:.2f}; a match needs {threshold:.2f}); "
-        f"see: {PASTED('arcface gallery show')} {shlex.quote(found.subject)}"
+        f"see: {PASTED(command('arcface gallery show', found.subject))}"
     )

@@ -108,5 +108,5 @@ def _cell(value: Any) -> Any:
     if isinstance(value, bool):
         return Text("yes" if value else "")
     if isinstance(value, list | tuple):
-        return Text(", ".join(map(str, value)))
+        return Text(printable(", ".join(map(str, value))))
     return Text(f"{value:.4f}" if isinstance(value, float) else printable(str(value)))

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
-import shlex
 
 from arcface_cli.settings import LoadedSettings, Settings
+from arcface_cli.wording import quoted
 
-_COMMAND = re.compile(r"\barcface (?P<verb>gallery [a-z]+|enroll|identify|calibrate)\b")
+_COMMAND = re.compile(
+    r"""(?<!\w)'[^']*'(?:"'"'[^']*')*"""  # a quoted word: what it holds is a name or a path, no command
+    r"|\barcface (?P<verb>gallery [a-z]+|enroll|identify|calibrate)\b"
+)
 _BY_MODEL = "gallery reembed"
 
 
@@ -21,15 +24,19 @@ class Pasting:
         """Note what the command line and the environment say, other than what goes without saying."""
         values, said = loaded.values, ("option", "environment")
         usual = values.gallery == Settings().gallery or loaded.origins["gallery"] not in said
-        self._gallery = "" if usual else f" -g {shlex.quote(str(values.gallery))}"
+        # A shell takes newlines from the end of what printf prints, and a folder may be named with a slash.
+        folder = f"{values.gallery}/" if values.gallery.name.endswith("\n") else str(values.gallery)
+        self._gallery = "" if usual else f" -g {quoted(folder)}"
         named = values.model is not None and loaded.origins["model"] in said
-        self._model = f" -m {shlex.quote(str(values.model))}" if named else ""
+        self._model = f" -m {quoted(str(values.model))}" if named else ""
 
     def __call__(self, text: str) -> str:
-        """A text with its commands completed."""
+        """A text with its commands, which `wording.command` made, completed."""
         return _COMMAND.sub(self._completed, text)
 
     def _completed(self, found: re.Match[str]) -> str:
+        if found["verb"] is None:
+            return found[0]
         return found[0] + self._gallery + (self._model if found["verb"] == _BY_MODEL else "")
 
 

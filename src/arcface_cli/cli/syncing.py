@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -25,6 +24,7 @@ from arcface_cli.inputs.names import printable
 from arcface_cli.output.records import Run
 from arcface_cli.pipeline import PhotoOutcome
 from arcface_cli.settings import Settings
+from arcface_cli.wording import command
 from arcface_cli.workflows.agreement import Agreement
 from arcface_cli.workflows.sync import Keeping, carry_out
 from arcface_cli.workflows.sync_plan import Action, NobodyKnown, Plan, Step, compare
@@ -40,7 +40,7 @@ def sync_photographs(params: dict[str, Any]) -> int:
         mention_flat_folder(params, settings)
     if params["dry_run"]:
         show_rows(plan_rows(plan, prune=params["prune"]), settings, ("action", "subject", "photo", "was"))
-        _tell(plan, settings, prune=params["prune"], done=False)
+        _tell(plan, settings, folders, prune=params["prune"], done=False)
         unused = any(plan.counts[action] for action in UNUSED)
         return 3 if unused or (params["prune"] and plan.kept) else 0
     return carried_out(plan, settings, params)
@@ -114,16 +114,16 @@ def carried_out(plan: Plan, settings: Settings, params: dict[str, Any]) -> int:
             mention_other_detector(gallery.detector, run.detector, settings)
         work.run(sink, outcomes, noted(agreement, run))
     mention_disagreements(agreement, settings, run.model)
-    _tell(plan, settings, prune=params["prune"], done=True)
+    _tell(plan, settings, folders_of(params), prune=params["prune"], done=True)
     status = work.tally.status()
     return UNFINISHED if status == DONE and params["prune"] and plan.kept else status
 
 
-def _tell(plan: Plan, settings: Settings, *, prune: bool, done: bool) -> None:
+def _tell(plan: Plan, settings: Settings, folders: Sequence[Path], *, prune: bool, done: bool) -> None:
     if settings.quiet:
         return
     say(summary(plan, prune=prune, done=done))
-    held_back = emptied(plan)
+    held_back = emptied(plan, folders)
     if held_back is not None:
         say(held_back)
 
@@ -142,17 +142,22 @@ def summary(plan: Plan, *, prune: bool, done: bool) -> str:
     return f"{line}; --prune removes the templates of vanished photographs"
 
 
-def emptied(plan: Plan) -> str | None:
+REMOVED_AT_ONCE = 12
+"""People whom one command that is proposed removes."""
+
+
+def emptied(plan: Plan, folders: Sequence[Path]) -> str | None:
     """Whose folder is there without a photograph, and the next step if that is meant; None: nobody's."""
     people = list(dict.fromkeys(each.subject for each in plan.kept))
     if not people:
         return None
     names, more = people[:NAMED], len(people) - NAMED
     whose = ", ".join(names) + (f" and {more} more" if more > 0 else "")
-    return (
-        f"the folder of {whose} is there and holds no photograph, so nothing of theirs is removed; "
-        f"if it is to go: {PASTED('arcface gallery remove')} {shlex.join(names)}"
-    )
+    told = f"the folder of {whose} is there and holds no photograph, so nothing of theirs is removed"
+    if len(people) > REMOVED_AT_ONCE:
+        whole = command("arcface enroll", *map(str, folders), sync=True, prune=True, dry_run=True)
+        return f"{told}; see all of them with: {PASTED(whole)}"
+    return f"{told}; if it is to go: {PASTED(command('arcface gallery remove', *people))}"
 
 
 UNUSED = (Action.ANOTHERS, Action.UNREADABLE, Action.UNNAMED)

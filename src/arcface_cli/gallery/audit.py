@@ -7,7 +7,6 @@ centre of their identity are noise. Nothing here changes a gallery; it proposes 
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -16,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arcface_cli.gallery.entries import Snapshot, StoredTemplate
+from arcface_cli.wording import command
 
 DUPLICATE_FROM = 0.985
 """Similarity from which two photographs of one subject say the same whatever they look like. Different ones
@@ -222,7 +222,7 @@ def _mislabels(
     for place in sorted(np.flatnonzero(suspects), key=lambda i: -lead[i]):
         template_id, subject = int(snapshot.template_ids[place]), _subject(snapshot, place)
         other = snapshot.subjects[geometry.nearest[place]]
-        photograph = shlex.quote(os.fsdecode(provenance[template_id].source_path))
+        photograph = os.fsdecode(provenance[template_id].source_path)
         yield Suspicion(
             Kind.MISLABEL,
             (template_id,),
@@ -231,8 +231,8 @@ def _mislabels(
             float(geometry.own[place]),
             f"enrolled as {subject}, but more like {other}",
             (
-                f"arcface gallery remove --template {template_id}",
-                f"arcface enroll --name {shlex.quote(other)} {photograph}",
+                _remove(template_id),
+                command("arcface enroll", photograph, name=other),
             ),
         )
 
@@ -257,7 +257,7 @@ def _splits(
             float(joined[pair]),
             None,
             f"{names[0]} and {names[1]} may be one person",
-            (f"arcface gallery merge {shlex.quote(names[0])} --into {shlex.quote(names[1])}",),
+            (command("arcface gallery merge", names[0], into=names[1]),),
         )
 
 
@@ -282,7 +282,7 @@ def _duplicates(
             similarity,
             None,
             f"says of {subject} what template {kept} says already",
-            (f"arcface gallery remove --template {spare}",),
+            (_remove(spare),),
         )
 
 
@@ -313,7 +313,7 @@ def _hubs(snapshot: Snapshot, geometry: _Geometry) -> Iterator[Suspicion]:
             float(geometry.stranger_similarities[mine].mean()),
             None if np.isnan(geometry.own[place]) else float(geometry.own[place]),
             f"is the nearest stranger of {attracted[place]} subjects: a poor photograph is like everybody",
-            (f"arcface gallery remove --template {template_id}",),
+            (_remove(template_id),),
         )
 
 
@@ -334,3 +334,7 @@ def _typicalities(snapshot: Snapshot, geometry: _Geometry) -> Iterator[Typicalit
 
 def _subject(snapshot: Snapshot, place: int | np.int64) -> str:
     return snapshot.subjects[int(snapshot.subject_rows[place])]
+
+
+def _remove(template_id: int) -> str:
+    return command("arcface gallery remove", template=str(template_id))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 import sqlite3
 import stat
 import time
@@ -19,6 +18,7 @@ from arcface_cli.gallery import checksums, database, places, reading, refusals, 
 from arcface_cli.gallery.cache import FOLDER
 from arcface_cli.gallery.entries import has_unit_length
 from arcface_cli.gallery.vectors import VectorType
+from arcface_cli.wording import command
 
 RESTORE = "restore the gallery from a backup, or enroll the photographs again into a new one with -g"
 _STALE_AFTER = 3600.0  # seconds after which nobody is still at work on a new file
@@ -58,7 +58,7 @@ def folder_findings(directory: Path, file_name: str) -> Iterator[Finding]:
                 "readable_by_others",
                 str(path),
                 f"others may read or write it (mode {stat.S_IMODE(path.stat().st_mode):o})",
-                f"chmod go= {shlex.quote(str(path))}",
+                command("chmod", "go=", str(path)),
             )
         age = time.time() - path.stat().st_mtime
         if path.name.startswith(database.TEMPORARY_PREFIX) and age > _STALE_AFTER:
@@ -66,7 +66,7 @@ def folder_findings(directory: Path, file_name: str) -> Iterator[Finding]:
                 "leftover",
                 str(path),
                 "was left by a process that was killed",
-                f"rm -r {shlex.quote(str(path))}",
+                command("rm -r", str(path)),
             )
     system = places.network_file_system(directory)
     if system is not None:
@@ -104,16 +104,16 @@ def _subjects(connection: sqlite3.Connection, path: Path) -> Iterator[Finding]:
         "FROM subjects ORDER BY id"
     )
     for subject_id, name, created, checksum, templates in rows:
-        where, quoted = f"subject {subject_id} ({name!a})", shlex.quote(str(name))
+        where = f"subject {subject_id} ({name!a})"
         if not _holds(checksums.of_subject, checksum, subject_id, name, created) or not _is_name(name, path):
             yield Finding(
                 "subject",
                 where,
                 "its name or time differs from its checksum",
-                f"arcface gallery rename {quoted} NEW, or {RESTORE}",
+                f"{command('arcface gallery rename', str(name), 'NEW')}, or {RESTORE}",
             )
         if not templates:
-            yield Finding("subject", where, "has no template", f"arcface gallery remove {quoted}")
+            yield Finding("subject", where, "has no template", command("arcface gallery remove", str(name)))
 
 
 def _is_name(name: object, path: Path) -> bool:
@@ -205,7 +205,7 @@ def _caches(moment: snapshots.Moment) -> Iterator[Finding]:
                 "cache",
                 f"{where} ({kind})",
                 problem,
-                f"rm -r {shlex.quote(str(where))}; it is made again when needed",
+                f"{command('rm -r', str(where))}; it is made again when needed",
             )
 
 

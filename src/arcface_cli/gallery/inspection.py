@@ -13,7 +13,7 @@ from arcface_cli.diagnosis.surroundings import Surroundings
 from arcface_cli.errors import GalleryError
 from arcface_cli.gallery import check
 from arcface_cli.gallery.store import FILE_NAME, Gallery
-from arcface_cli.wording import counted
+from arcface_cli.wording import command, counted
 
 HARMLESS = frozenset({"readable_by_others", "leftover", "network", "cache"})
 """Codes of `check` that lose nothing."""
@@ -91,9 +91,11 @@ def gallery_findings(
         )
     name = "NAME" if stats.model is None else stats.model
     if sha256 not in models:
-        yield warning(what, f"{name}, which made it, is not installed", f"arcface models pull {name}")
+        yield warning(what, f"{name}, which made it, is not installed", command("arcface models pull", name))
     elif in_force not in (None, sha256):
-        yield warning(what, f"made with {name}, but another model is in force", f"arcface models use {name}")
+        yield warning(
+            what, f"made with {name}, but another model is in force", command("arcface models use", name)
+        )
 
 
 def _told(what: str, found: Iterator[check.Finding]) -> Iterator[Finding]:

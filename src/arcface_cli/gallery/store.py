@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-import shlex
 import sqlite3
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -61,6 +60,7 @@ from arcface_cli.gallery.entries import (
     subject_name,
 )
 from arcface_cli.gallery.vectors import VectorType
+from arcface_cli.wording import command, quoted
 
 FILE_NAME = "gallery.sqlite3"
 
@@ -223,7 +223,9 @@ class Gallery:
         if fingerprint == replace(self.fingerprint, flip=fingerprint.flip):
             way = "add --flip" if self.fingerprint.flip else "leave --flip out"
             return f"{way}, as when it was made"
-        return "use the gallery's own model" + ("" if self.model is None else f" with -m {self.model}")
+        return "use the gallery's own model" + (
+            "" if self.model is None else f" with -m {quoted(self.model)}"
+        )
 
     @property
     def keeps_crops(self) -> bool:
@@ -451,8 +453,7 @@ class Gallery:
             if reading.subject_id(self._connection, name) is not None:
                 raise SubjectExists(
                     f"{self.directory}: somebody is enrolled as {name!r} already",
-                    hint=f"if both are one person: arcface gallery merge {shlex.quote(old)} "
-                    f"--into {shlex.quote(name)}",
+                    hint=f"if both are one person: {command('arcface gallery merge', old, into=name)}",
                 )
             writing.rename(self._connection, known, name)
             refusals.give_to(self._connection, self._path, subject_name(old), name)

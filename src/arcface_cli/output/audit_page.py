@@ -65,8 +65,8 @@ def audit_page(
     parts = [
         "<!doctype html><html lang=en><meta charset=utf-8>",
         "<meta name=viewport content='width=device-width, initial-scale=1'>",
-        f"<title>Audit of {escape(name)}</title><style>{STYLE}</style>",
-        f"<h1>Audit of {escape(name)}</h1>",
+        f"<title>Audit of {_text(name)}</title><style>{STYLE}</style>",
+        f"<h1>Audit of {_text(name)}</h1>",
         f"<p>{counted(len(audit.templates), 'template')} of {counted(len(members), 'subject')}, "
         f"{counted(len(audit.suspicions), 'suspicion')}. "
         "Nothing was changed: look at the faces, and run the command if you agree.</p>",
@@ -76,6 +76,11 @@ def audit_page(
         "</html>\n",
     ]
     return "\n".join(parts)
+
+
+def _text(text: str) -> str:
+    """Anybody's name or path as text of the page: no markup, and no mark that turns the reading direction."""
+    return escape(printable(text), quote=True)
 
 
 def _section(
@@ -102,10 +107,10 @@ def _shown(found: Suspicion, members: dict[str, list[int]]) -> list[int]:
 def _finding(found: Suspicion, shown: Iterable[int], templates: dict[int, StoredTemplate], crop: Crop) -> str:
     own = "" if found.own is None else f", own centre {found.own:.3f}"
     faces = "".join(_groups(found, shown, templates, crop))
-    commands = "".join(f"<code>{escape(printable(line))}</code>" for line in found.commands)
+    commands = "".join(f"<code>{_text(line)}</code>" for line in found.commands)
     return (
         f"<div class=finding data-templates='{' '.join(map(str, found.templates))}'>"
-        f"<b>{_suspects(found)}</b> {escape(found.reason)} (similarity {found.similarity:.3f}{own})"
+        f"<b>{_suspects(found)}</b> {_text(found.reason)} (similarity {found.similarity:.3f}{own})"
         f"<div class=faces>{faces}</div>{commands}</div>"
     )
 
@@ -121,7 +126,7 @@ def _groups(
         face = _face(number, template, crop(number), is_suspect)
         groups.setdefault((apart, template.subject), []).append(face)
     for (apart, subject), faces in groups.items():
-        title = f"{APART[found.kind] if apart else ''}{escape(subject)}"
+        title = f"{APART[found.kind] if apart else ''}{_text(subject)}"
         yield f"<div class=group><h3>{title}</h3><div>{''.join(faces)}</div></div>"
 
 
@@ -134,11 +139,11 @@ def _face(number: int, template: StoredTemplate, png: bytes | None, is_suspect: 
     if png is not None:
         data = base64.b64encode(png).decode("ascii")
         picture = f"<img alt='face of template {number}' src='data:image/png;base64,{data}'>"
-    path = printable(template.source_path.decode("utf-8", "surrogateescape"))
+    path = template.source_path.decode("utf-8", "surrogateescape")
     kind = " class=suspect" if is_suspect else ""
     return (
         f"<figure{kind}>{picture}<figcaption>template {number}<br>"
-        f"<span title='{escape(path, quote=True)}'>{escape(path.rpartition('/')[2])}</span>"
+        f"<span title='{_text(path)}'>{_text(path.rpartition('/')[2])}</span>"
         "</figcaption></figure>"
     )
 
@@ -172,7 +177,7 @@ def _row(each: Typicality) -> str:
 def _cells(tag: str, values: tuple[str, ...]) -> str:
     """A row of the table."""
     cells = (
-        f"<{tag}{' class=n' if column in NUMBERS else ''}>{escape(value)}</{tag}>"
+        f"<{tag}{' class=n' if column in NUMBERS else ''}>{_text(value)}</{tag}>"
         for column, value in enumerate(values)
     )
     return f"<tr>{''.join(cells)}</tr>"

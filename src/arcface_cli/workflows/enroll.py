@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from pathlib import Path
 
 from arcface_cli.errors import DuplicatePhoto, EnrolledAsAnother, NoSubject, UsageError
 from arcface_cli.faces import Done, Outcome, Skipped
@@ -18,9 +18,11 @@ from arcface_cli.gallery.entries import (
     subject_name,
 )
 from arcface_cli.imaging.geometry import encode_png
+from arcface_cli.inputs.names import folder_subject
 from arcface_cli.inputs.photo import Photo
 from arcface_cli.pipeline import PhotoOutcome
 from arcface_cli.results import EnrolledPhoto, PhotoFaces
+from arcface_cli.wording import command, quoted
 from arcface_cli.workflows.gathering import by_the_handful
 
 BATCH, BATCH_S = 64, 2.0
@@ -113,9 +115,20 @@ def told(photo: Photo, seen: PhotoFaces, result: AddResult) -> Outcome[EnrolledP
             return Skipped(
                 EnrolledAsAnother(
                     f"{photo.display}: this face is enrolled as {other}, not {subject}",
-                    hint=f"one of the two names is wrong: see arcface gallery show {shlex.quote(other)}",
+                    hint=_two_names(photo, other),
                 )
             )
+
+
+def _two_names(photo: Photo, other: str) -> str:
+    """What to do about a face under two names: one of them is wrong, or older."""
+    subject = _subject(photo)
+    wrong = f"one of the two names is wrong: see {command('arcface gallery show', other)}"
+    places = () if photo.path is None else Path(os.path.abspath(photo.path)).parents  # noqa: PTH100 - links stay
+    if folder_subject(other) != other or not any(folder_subject(place) == subject for place in places):
+        return wrong  # it isn't a folder that says so, or none can be called so
+    rename = f"rename the folder {quoted(subject)} to {quoted(other)} too"
+    return f"if the person was renamed in the gallery, {rename}; else {wrong}"
 
 
 def _subject(photo: Photo) -> str:

@@ -56,7 +56,7 @@ def test_a_mislabel_is_told_with_its_true_owner_and_safe_commands(
     assert (told.kind, told.templates, told.subjects) == (Kind.MISLABEL, (45,), ("it's me", "s3"))
     assert told.commands == (
         "arcface gallery remove --template 45",
-        "arcface enroll --name s3 '/p/it'\"'\"'s me 4.jpg'",
+        "arcface enroll '/p/it'\"'\"'s me 4.jpg' --name s3",
     )
 
 
@@ -99,7 +99,7 @@ def test_nobody_gives_an_empty_audit(tmp_path: Path) -> None:
 
 
 def test_names_and_paths_cannot_write_html(tmp_path: Path, people: dict[str, NDArray[np.float32]]) -> None:
-    evil = "<script>alert(1)</script>"
+    evil = "<script>alert(1)</script>\u202e"
     people[evil] = np.concatenate([person(20, 4), person(3, 6)[5:]])
     with Gallery.create(tmp_path / "h", FINGERPRINT) as gallery:
         for name, rows in people.items():
@@ -114,3 +114,4 @@ def test_names_and_paths_cannot_write_html(tmp_path: Path, people: dict[str, NDA
     assert "<script" not in page
     assert "<img src=x" not in page
     assert "&lt;script&gt;" in page
+    assert "\u202e" not in page  # nor turn the reading direction

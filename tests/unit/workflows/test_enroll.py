@@ -16,6 +16,7 @@ from arcface_cli.imaging.decode import decode
 from arcface_cli.inputs.photo import Photo
 from arcface_cli.pipeline import PhotoOutcome
 from arcface_cli.results import EnrolledPhoto
+from arcface_cli.wording import command
 from arcface_cli.workflows.enroll import BATCH, enroll, plan, with_subject
 from fakes import face_at, seen_faces, unit
 
@@ -59,6 +60,30 @@ def test_every_photograph_gets_its_outcome_in_order_whatever_became_of_it() -> N
     assert kinds == [Done, Skipped, Failed, Skipped, Skipped]
     codes = [outcome.reason.code for _, outcome in results if isinstance(outcome, Skipped)]
     assert codes == ["no_face", "duplicate", "enrolled_as_another"]
+
+
+@pytest.mark.parametrize(
+    ("path", "owner", "told_to_rename"),
+    [
+        (
+            "people/ada/deeper/a.jpg",
+            "Ada L",
+            "rename the folder ada to 'Ada L' too; else one of the two names",
+        ),
+        ("people/ada/a.jpg", "-a", "rename the folder ada to -a too; else one of the two names"),
+        ("elsewhere/a.jpg", "Ada L", None),  # named with --name: no folder says so
+        ("people/ada/a.jpg", "a/l", None),  # no folder can be called that
+    ],
+)
+def test_a_face_under_another_name_may_be_of_a_person_renamed_in_the_gallery(
+    path: str, owner: str, told_to_rename: str | None
+) -> None:
+    gallery = FakeGallery({b"a.jpg": EnrolledElsewhere(owner, 4)})
+    (outcome,) = told([(photo(path), Done(SEEN))], gallery)
+    assert isinstance(outcome, Skipped)
+    hint = str(outcome.reason.hint)
+    assert command("arcface gallery show", owner) in hint
+    assert told_to_rename in hint if told_to_rename is not None else hint.startswith("one of the two names")
 
 
 def test_what_is_stored_is_the_face_that_was_chosen_with_where_it_comes_from() -> None:
