@@ -113,15 +113,25 @@ def similarity_threshold(
     if threshold is not None and max_distance is not None:
         raise InvalidThreshold("--threshold and --max-distance say the same thing twice", hint="give one")
     if threshold is not None:
-        return (Metric.COSINE if metric is None else metric).to_similarity(threshold)
+        return _in_similarity("--threshold", threshold, metric, Metric.COSINE)
     if max_distance is None:
         return None
     if metric is Metric.COSINE:
         raise InvalidThreshold(
-            f"--max-distance {max_distance:g} can't be cosine: that is a similarity, higher = more alike",
+            f"--max-distance {max_distance:g} can't be in --metric cosine: that is a similarity, "
+            "higher = more alike",
             hint="say --threshold with cosine, or --max-distance with euclidean, sqeuclidean or angle",
         )
-    return (Metric.EUCLIDEAN if metric is None else metric).to_similarity(max_distance)
+    return _in_similarity("--max-distance", max_distance, metric, Metric.EUCLIDEAN)
+
+
+def _in_similarity(flag: str, value: float, metric: Metric | None, usual: Metric) -> float:
+    """The similarity that a flag's value stands for. Raises InvalidThreshold, naming the flags."""
+    try:
+        return (usual if metric is None else metric).to_similarity(value)
+    except InvalidThreshold as error:
+        by = "" if metric is None else f" (--metric {metric.value})"
+        raise InvalidThreshold(f"{flag} {error.message}{by}", hint=error.hint) from error
 
 
 @dataclass(frozen=True, slots=True)

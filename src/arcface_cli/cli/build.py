@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from arcface_cli import __version__
 from arcface_cli.cli.console import say
 from arcface_cli.cli.pasting import PASTED
+from arcface_cli.cli.sources import SOURCES
 from arcface_cli.cli.sparing import spare_inputs
 from arcface_cli.errors import NoInputs, NoOperatingPoint, RuntimeMissing, UsageError
 from arcface_cli.installing import install
@@ -55,6 +56,7 @@ def settings_from(params: dict[str, Any]) -> LoadedSettings:
         options["format"] = "json"
     loaded = load_settings(options)
     PASTED.go_on_with(loaded)
+    SOURCES.go_on_with(loaded)
     return loaded
 
 

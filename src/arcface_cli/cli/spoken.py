@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from arcface_cli.cli import build
 from arcface_cli.cli.console import say
+from arcface_cli.cli.sources import SOURCES
 from arcface_cli.decision import Metric
 from arcface_cli.errors import InvalidThreshold
 from arcface_cli.output.evaluation_tables import percent
@@ -50,7 +51,7 @@ def check_said(loaded: LoadedSettings, *, yes: bool, known: Calibration | None =
             hint=f"{squared}add --yes to use it all the same",
         )
     if metric is not Metric.COSINE and not values.quiet:
-        say(f"{words} is cosine {said.threshold:g}{share}")
+        say(SOURCES.message(f"{words} is cosine {said.threshold:g}{share}"))
 
 
 def _spoken(values: Settings) -> tuple[str, Metric]:

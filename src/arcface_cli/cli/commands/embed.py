@@ -41,33 +41,6 @@ def embed(
 
     Example: [bold]arcface embed -r ./people/ -o features.npz[/bold]
     """
-    given = dict(locals())
-    from arcface_cli.cli import build
-    from arcface_cli.cli.batch import Batch, Target, open_sink
-    from arcface_cli.cli.conditions import embedding
-    from arcface_cli.output import records
+    from arcface_cli.cli.features import embed_photographs
 
-    build.require_runtime()
-    settings = build.settings_from(given).values
-    photos = build.photos(given)
-    dimension = build.feature_dimension(settings)
-    work = Batch(settings, fail_fast, verbose, build.counter(given))
-    target = Target("embed", settings, output, dimension)
-    made_with = embedding(settings)
-    earlier = target.resume(photos, work.tally, made_with) if resume else None
-    with open_sink(target, earlier) as sink:
-        shop = build.workshop(
-            "embed",
-            settings,
-            photos,
-            recognise=True,
-            faces="all",
-            verbosity=verbose,
-            made_with=made_with,
-            streamed=build.is_streamed(given),
-        )
-        work.run(
-            sink, shop.results(), lambda photo, seen: records.embedded(shop.run, photo, seen, sink.features)
-        )
-    work.finish("embed")
-    return work.tally.status()
+    return embed_photographs(locals())
