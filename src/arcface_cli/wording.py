@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 import unicodedata
+from collections.abc import Sequence
 
 _JOINERS = "\u200c\u200d"
 """Part of words and emoji; every other character that can't be seen is written as bytes in a command."""
@@ -18,16 +19,22 @@ def counted(count: int, one: str, several: str | None = None) -> str:
     return f"{count:,} {one if count == 1 else several}"
 
 
-def command(program: str, *words: str, **options: str | bool) -> str:
+def command(program: str, *words: str, **options: str | bool | Sequence[str]) -> str:
     """A command to paste into a POSIX shell, whatever its words are: dashes, quotes, bytes that aren't text.
 
     program: `arcface gallery merge`, taken as it is.  options: by name, max_yaw for --max-yaw; True for a
-    flag. Options stand behind the words, and before them where one of those could be taken for an option.
+    flag, several values for one that is repeated. Options stand behind the words, and before them where one
+    of those could be taken for an option.
     """
     said: list[str] = []
     for name, value in options.items():
-        said.append(f"--{name.replace('_', '-')}")
-        said += [] if value is True else [quoted(str(value))]
+        flag = f"--{name.replace('_', '-')}"
+        values = [value] if isinstance(value, str | bool) else value
+        for each in values:
+            if isinstance(each, bool):
+                said.append(flag)
+            else:
+                said.append(f"{flag}{'=' if each.startswith('-') else ' '}{quoted(each)}")
     shown = [quoted(word) for word in words]
     if any(word.startswith("-") for word in words):
         return " ".join([program, *said, "--", *shown])

@@ -53,5 +53,16 @@ def command_line(*arguments: object) -> Sequence[str]:
     return [sys.executable, "-m", "arcface_cli", *map(str, arguments)]
 
 
+def words_of(command: str) -> list[str]:
+    """The words that sh hands to `arcface` when it runs a command."""
+    shell = subprocess.run(
+        ["sh", "-c", f"arcface() {{ printf '%s\\0' \"$@\"; }}; {command}"],
+        capture_output=True,
+        check=True,
+        timeout=10,
+    )
+    return shell.stdout.decode("utf-8", "surrogateescape").split("\0")[:-1]
+
+
 def environment(**more: str) -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(SOURCES), **more}

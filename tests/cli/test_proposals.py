@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import shlex
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 import typer.main
-from command_line import Arcface
+from command_line import Arcface, words_of
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -44,13 +43,7 @@ COMMAND_LINE: Any = typer.main.get_command(build_app(["gallery", "enroll"]))
 
 def parsed(text: str) -> dict[str, Any]:
     """The parameters that the command line makes of a command, as sh splits it."""
-    shell = subprocess.run(
-        ["sh", "-c", f"arcface() {{ printf '%s\\0' \"$@\"; }}; {text}"],
-        capture_output=True,
-        check=True,
-        timeout=10,
-    )
-    words = shell.stdout.decode("utf-8", "surrogateescape").split("\0")[:-1]
+    words = words_of(text)
     verb: Any = COMMAND_LINE
     while hasattr(verb, "commands"):
         verb = verb.commands[words.pop(0)]

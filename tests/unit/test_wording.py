@@ -88,6 +88,9 @@ def test_what_no_line_can_say_is_a_blank_to_fill_in(word: str) -> None:
 
 
 def test_options_stand_behind_the_words_unless_one_could_be_taken_for_an_option() -> None:
-    assert command("arcface gallery merge", "a b", into="-c") == "arcface gallery merge 'a b' --into -c"
-    assert command("arcface gallery merge", "-a", into="-c") == "arcface gallery merge --into -c -- -a"
+    assert command("arcface gallery merge", "a b", into="c d") == "arcface gallery merge 'a b' --into 'c d'"
+    assert command("arcface gallery merge", "-a", into="-c") == "arcface gallery merge --into=-c -- -a"
     assert command("arcface enroll", "-a", dry_run=True) == "arcface enroll --dry-run -- -a"
+    assert command("arcface gallery remove", template=["1", "2"]) == (
+        "arcface gallery remove --template 1 --template 2"
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from arcface_cli.cli.build import said_point, settings_from, stated_point
 from arcface_cli.cli.console import say
 from arcface_cli.cli.curating import FOUND
-from arcface_cli.cli.listing import show_facts, show_rows
+from arcface_cli.cli.listing import is_table, show_facts, show_lines, show_rows
 from arcface_cli.cli.pasting import PASTED
 from arcface_cli.errors import ArcfaceError, NoOperatingPoint
 from arcface_cli.gallery.audit import Audit, Suspicion, audit
@@ -39,6 +40,8 @@ def audit_gallery(params: dict[str, Any], page: Path | None) -> int:
         show_facts(document(found, threshold), settings)
     else:
         show_rows([_row(each) for each in found.suspicions], settings, COLUMNS)
+    if is_table(settings):
+        show_lines([line for each in found.suspicions for line in _proposed(each)])
     if not settings.quiet:
         seen = f"{counted(len(found.suspicions), 'suspicion')} in {counted(len(templates), 'template')}"
         say(f"audit: {seen}; nothing was changed")
@@ -98,6 +101,12 @@ def document(found: Audit, threshold: float) -> dict[str, Any]:
             for each in found.templates
         ],
     }
+
+
+def _proposed(found: Suspicion) -> Iterator[str]:
+    """Its commands, to stand below the table."""
+    numbers = ", ".join(map(str, found.templates))
+    return (f"{found.kind} {numbers}, if it is so: {each}" for each in found.commands)
 
 
 def _row(found: Suspicion) -> dict[str, Any]:

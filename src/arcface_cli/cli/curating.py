@@ -10,7 +10,7 @@ from typing import Any
 
 from arcface_cli.cli.build import settings_from
 from arcface_cli.cli.console import say
-from arcface_cli.cli.listing import show_facts, show_rows
+from arcface_cli.cli.listing import is_table, show_facts, show_lines, show_rows
 from arcface_cli.cli.pasting import PASTED
 from arcface_cli.errors import (
     ArcfaceError,
@@ -124,8 +124,9 @@ def _to_remove(gallery: Gallery, names: Sequence[str], template_ids: Sequence[in
     """Numbers of the templates that go, and how many refused photographs are forgotten with their person."""
     stored = [stored_about(gallery, name) for name in names]
     ids = [template.template_id for templates, _ in stored for template in templates]
-    ids += [gallery.template(number).template_id for number in template_ids]
-    return list(dict.fromkeys(ids)), sum(len(refusals) for _, refusals in stored)
+    for number in template_ids:
+        gallery.require_template(number)  # no more than that: a damaged one goes as well
+    return list(dict.fromkeys([*ids, *template_ids])), sum(len(refusals) for _, refusals in stored)
 
 
 def stored_about(gallery: Gallery, name: str) -> tuple[list[StoredTemplate], list[Refusal]]:
@@ -228,11 +229,18 @@ def check_gallery(params: dict[str, Any]) -> int:
         say(f"{writer.described} {state}")
     found = [replace(each, mend=PASTED(each.mend)) for each in found]
     rows = [{key: value for key, value in asdict(each).items() if value is not None} for each in found]
-    show_rows(rows, settings, ("code", "where", "problem", "mend"))
+    if is_table(settings):
+        show_lines([line for each in found for line in _lines(each)])
+    else:
+        show_rows(rows, settings, ())
     if not settings.quiet:
         told = f"{counted(len(found), 'finding')}, {counted(templates, 'template')}"
         say(f"check: {told}, {settings.gallery}")
     return FOUND if found else 0
+
+
+def _lines(found: check.Finding) -> tuple[str, str]:
+    return f"{found.code:20}{found.where}: {found.problem}", f"{'':20}mend: {found.mend}"
 
 
 def _unreadable(settings: Settings, error: ArcfaceError) -> check.Finding:

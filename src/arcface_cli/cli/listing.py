@@ -11,6 +11,7 @@ from typing import Any
 
 from arcface_cli.cli.console import data_stream, is_terminal, wants_color
 from arcface_cli.errors import UsageError
+from arcface_cli.inputs.names import printable
 from arcface_cli.output.files import telling_output
 from arcface_cli.settings import Format, Settings
 
@@ -30,10 +31,20 @@ def show_rows(rows: Sequence[Row], settings: Settings, shown: Sequence[str]) -> 
         stream.flush()
 
 
+def is_table(settings: Settings) -> bool:
+    """Whether people read the output."""
+    return settings.format == "table" or (settings.format is None and is_terminal())
+
+
+def show_lines(lines: Sequence[str]) -> None:
+    """Write lines that nothing folds, so that the commands in them can be copied."""
+    text = "".join(f"{printable(line)}\n" for line in lines)
+    _put(text.encode("utf-8", "backslashreplace"))
+
+
 def show_facts(facts: Row, settings: Settings) -> None:
     """Write one object: a line a fact on a terminal, one JSON object otherwise."""
-    as_table = settings.format == "table" or (settings.format is None and is_terminal())
-    if as_table:
+    if is_table(settings):
         rows = [{"fact": key.replace("_", " "), "value": _plain(value)} for key, value in facts.items()]
         show_rows(rows, replace(settings, format="table"), ("fact", "value"))
     elif settings.format == "json":
@@ -100,8 +111,6 @@ def _table(rows: Sequence[Row], shown: Sequence[str], *, color: bool, width: int
 
 def _cell(value: Any) -> Any:
     from rich.text import Text
-
-    from arcface_cli.inputs.names import printable
 
     if value is None:
         return Text("")

@@ -6,7 +6,7 @@ import os
 import sqlite3
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from arcface_cli.wording import command
 
 RESTORE = "restore the gallery from a backup, or enroll the photographs again into a new one with -g"
 _STALE_AFTER = 3600.0  # seconds after which nobody is still at work on a new file
+_REMOVED_AT_ONCE = 100  # templates that one command names
 _TOLD = 1000  # problems of one kind: after these, the file is beyond mending row by row
 
 
@@ -94,7 +95,7 @@ def _pages(connection: sqlite3.Connection, path: Path) -> Iterator[Finding]:
 
 def _references(connection: sqlite3.Connection) -> Iterator[Finding]:
     for table, row, parent, _ in connection.execute("PRAGMA foreign_key_check").fetchall():
-        mend = _remove(row) if table == "templates" else "arcface gallery compact"
+        mend = _remove([row]) if table == "templates" else "arcface gallery compact"
         yield Finding("reference", f"{table} {row}", f"its row in {parent} is missing", mend, row)
 
 
@@ -106,14 +107,20 @@ def _subjects(connection: sqlite3.Connection, path: Path) -> Iterator[Finding]:
     for subject_id, name, created, checksum, templates in rows:
         where = f"subject {subject_id} ({name!a})"
         if not _holds(checksums.of_subject, checksum, subject_id, name, created) or not _is_name(name, path):
-            yield Finding(
-                "subject",
-                where,
-                "its name or time differs from its checksum",
-                f"{command('arcface gallery rename', str(name), 'NEW')}, or {RESTORE}",
-            )
+            mend = _rename(connection, subject_id, name, path)
+            yield Finding("subject", where, "its name or time differs from its checksum", mend)
         if not templates:
-            yield Finding("subject", where, "has no template", command("arcface gallery remove", str(name)))
+            mend = command("arcface gallery remove", str(name)) if _is_name(name, path) else RESTORE
+            yield Finding("subject", where, "has no template", mend)
+
+
+def _rename(connection: sqlite3.Connection, subject_id: int, name: object, path: Path) -> str:
+    """How a person gets a sound name; templates go by their numbers where nobody can have this one."""
+    if _is_name(name, path):
+        return f"{command('arcface gallery rename', str(name), 'NEW')}, or {RESTORE}"
+    numbers = connection.execute("SELECT id FROM templates WHERE subject_id = ?", (subject_id,)).fetchall()
+    removal = [f"{_remove([number for (number,) in numbers[:_REMOVED_AT_ONCE]])}, or "] if numbers else []
+    return "".join([*removal, RESTORE])
 
 
 def _is_name(name: object, path: Path) -> bool:
@@ -134,7 +141,7 @@ def _templates(connection: sqlite3.Connection, path: Path) -> Iterator[Finding]:
                 "template",
                 f"template {row[0]}",
                 f"its provenance differs from its checksum (from {source!a})",
-                _remove(row[0]),
+                _remove([row[0]]),
                 row[0],
             )
 
@@ -147,7 +154,7 @@ def _features(moment: snapshots.Moment) -> Iterator[Finding]:
     for template_id, feature, checksum in rows:
         problem = _feature_problem(template_id, feature, checksum, size)
         if problem is not None:
-            yield Finding("feature", f"template {template_id}", problem, _remove(template_id), template_id)
+            yield Finding("feature", f"template {template_id}", problem, _remove([template_id]), template_id)
 
 
 def _feature_problem(template_id: int, feature: Any, checksum: Any, size: int) -> str | None:
@@ -169,7 +176,7 @@ def _crops(connection: sqlite3.Connection) -> Iterator[Finding]:
                 "crop",
                 f"template {template_id}",
                 "its crop differs from its checksum",
-                _remove(template_id),
+                _remove([template_id]),
                 template_id,
             )
 
@@ -216,5 +223,6 @@ def _holds(function: Any, checksum: object, *values: Any) -> bool:
         return False
 
 
-def _remove(template_id: object) -> str:
-    return f"arcface gallery remove --template {template_id}, then enroll its photograph again"
+def _remove(template_ids: Sequence[object]) -> str:
+    removal = command("arcface gallery remove", template=[str(each) for each in template_ids])
+    return f"{removal}, then enroll {'its photograph' if len(template_ids) == 1 else 'the photographs'} again"

@@ -91,8 +91,11 @@ def _pieces(blob: bytes) -> Iterator[bytes]:
 
 
 def _texts(
-    connection: sqlite3.Connection, owner: str, leaving: _Leaving, content: str, path: bytes
+    connection: sqlite3.Connection, owner: str, leaving: _Leaving, content: object, path: object
 ) -> Iterator[Needle]:
+    if not isinstance(content, str) or not isinstance(path, bytes):
+        return  # a damaged row
+
     def last(condition: str, value: object) -> bool:
         return leaving.all_of(
             connection.execute(f"SELECT id FROM templates WHERE {condition}", (value,)),

@@ -167,6 +167,19 @@ def template(connection: sqlite3.Connection, path: Path, template_id: int) -> St
     return next(_stored(connection, path, "WHERE t.id = ?", (template_id,)), None)
 
 
+def has_template(connection: sqlite3.Connection, template_id: int) -> bool:
+    """Whether there is a template of that number, damaged or not."""
+    return connection.execute("SELECT 1 FROM templates WHERE id = ?", (template_id,)).fetchone() is not None
+
+
+def without_template(connection: sqlite3.Connection) -> list[int]:
+    """Numbers that features or crops go by and no template has, as damage leaves them."""
+    rows = connection.execute(
+        "SELECT template_id FROM features UNION SELECT template_id FROM crops EXCEPT SELECT id FROM templates"
+    )
+    return [number for (number,) in rows]
+
+
 def all_templates(connection: sqlite3.Connection, path: Path) -> Iterator[StoredTemplate]:
     """Provenance of every template, in id order."""
     return _stored(connection, path, "", ())

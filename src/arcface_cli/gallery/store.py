@@ -289,6 +289,13 @@ class Gallery:
             raise TemplateMissing(f"{self.directory}: there is no template {template_id}")
         return found
 
+    def require_template(self, template_id: int) -> None:
+        """Raise TemplateMissing unless there is a template of this number, whatever state it is in."""
+        with self._reading():
+            known = 0 < template_id <= _LARGEST_ID
+            if not known or not reading.has_template(self._connection, template_id):
+                raise TemplateMissing(f"{self.directory}: there is no template {template_id}")
+
     def templates(self) -> list[StoredTemplate]:
         """Provenance of every template, in id order."""
         with self._reading():
@@ -510,12 +517,18 @@ class Gallery:
         self.fingerprint = fingerprint
 
     def compact(self) -> None:
-        """Give back the space of what was removed; delete what can be made again: caches, broken refusals."""
+        """Give back the space of what was removed.
+
+        Deletes what can be made again (caches, broken refusals) and what is of no use: features and crops
+        without a template.
+        """
         self._forget_caches()
         broken = list(refusals.broken(self._connection))
-        if broken:
+        lone = reading.without_template(self._connection)
+        if broken or lone:
             with self._writing():
                 refusals.forget(self._connection, broken)
+                writing.remove_templates(self._connection, lone)
         moving.compact(self._connection, self._path)
 
     def export(self, target: Path) -> None:
