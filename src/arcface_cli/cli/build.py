@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from arcface_cli.detection.detector import Detector
     from arcface_cli.faces import ModelFingerprint
     from arcface_cli.imaging.blob import PixelScaling
+    from arcface_cli.inputs.folders import Pictures
     from arcface_cli.inputs.photo import Photo
     from arcface_cli.output.records import Run
     from arcface_cli.pipeline import PhotoOutcome, Stages
@@ -76,8 +77,12 @@ def store(settings: Settings) -> WeightStore:
 # --- inputs -----------------------------------------------------------------------------------------
 
 
-def photos(params: dict[str, Any]) -> Iterator[Photo]:
-    """The photographs that PATH..., --recursive, --files-from and --null name. Raises NoInputs for none."""
+def photos(params: dict[str, Any], *, into: Path | None = None) -> Iterator[Photo]:
+    """The photographs that PATH..., --recursive, --files-from and --null name. Raises NoInputs for none.
+
+    into: the folder for pictures of this run, which aren't taken for photographs. Raises UsageError where
+    photographs are read from there too.
+    """
     from arcface_cli.inputs.folders import photos as found
     from arcface_cli.inputs.lists import listed
 
@@ -91,10 +96,18 @@ def photos(params: dict[str, Any]) -> Iterator[Photo]:
         raise UsageError(
             "- can't be a photograph and the list of photographs at once", hint="name one of them"
         )
-    named = found(paths, recursive=params.get("recursive", False), stdin=sys.stdin.buffer)
+    recursive = params.get("recursive", False)
+    named = found(paths, recursive=recursive, stdin=sys.stdin.buffer, pictures=_pictures(into))
     if files_from is None:
         return named
     return chain(named, listed(_list_stream(files_from), null=params.get("null", False)))
+
+
+def _pictures(into: Path | None) -> Pictures | None:
+    from arcface_cli.imaging.signature import is_drawn
+    from arcface_cli.inputs.folders import Pictures
+
+    return None if into is None else Pictures(into, is_drawn)
 
 
 def is_streamed(params: dict[str, Any]) -> bool:
@@ -108,7 +121,7 @@ def is_streamed(params: dict[str, Any]) -> bool:
         return False
 
 
-def counter(params: dict[str, Any]) -> Callable[[], int] | None:
+def counter(params: dict[str, Any], *, into: Path | None = None) -> Callable[[], int] | None:
     """Counts the photographs that PATH... names, or None where only reading a list would tell."""
     from arcface_cli.inputs.folders import photos as found
 
@@ -116,7 +129,7 @@ def counter(params: dict[str, Any]) -> Callable[[], int] | None:
     if not paths or params.get("files_from") is not None:
         return None
     recursive = params.get("recursive", False) or "name" in params  # enroll looks into a person's folders
-    return lambda: sum(1 for _ in found(paths, recursive=recursive))
+    return lambda: sum(1 for _ in found(paths, recursive=recursive, pictures=_pictures(into)))
 
 
 def people(params: dict[str, Any]) -> Iterator[Photo]:

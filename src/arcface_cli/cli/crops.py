@@ -11,7 +11,7 @@ from arcface_cli.cli.batch import Batch, Target, open_sink
 from arcface_cli.cli.conditions import aligning
 from arcface_cli.cli.pictures import sheets
 from arcface_cli.output import records
-from arcface_cli.output.crops import MANIFEST, CropFolder
+from arcface_cli.output.crops import MANIFEST, CropFolder, require_own_manifest
 from arcface_cli.output.files import make_folder
 from arcface_cli.workflows.align import align
 
@@ -20,11 +20,13 @@ def align_photographs(params: dict[str, Any]) -> int:
     """Cut out the faces of what the parameters of `align` name; return the exit status."""
     build.require_runtime()
     settings = build.settings_from(params).values
-    photos = build.photos(params)
     output: Path = params["output"]
+    photos = build.photos(params, into=output)
     resume: bool = params["resume"]
+    if not resume:
+        require_own_manifest(output)
     verbosity: int = params["verbose"]
-    batch = Batch(settings, params["fail_fast"], verbosity, build.counter(params))
+    batch = Batch(settings, params["fail_fast"], verbosity, build.counter(params, into=output))
     manifest = Target("align", replace(settings, format="jsonl"), output / MANIFEST)
     made_with = aligning(settings)
     make_folder(output)

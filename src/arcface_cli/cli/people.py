@@ -37,10 +37,10 @@ def identify_photographs(params: dict[str, Any]) -> int:
     """Identify who is on what the parameters of `identify` name; return the exit status."""
     build.require_runtime()
     loaded = build.settings_from(params)
-    settings, photos = loaded.values, build.photos(params)
+    settings, photos = loaded.values, build.photos(params, into=params["draw"])
     people, point = known_people(loaded, yes=params["yes"])
     verbosity: int = params["verbose"]
-    work = Batch(settings, params["fail_fast"], verbosity, build.counter(params))
+    work = Batch(settings, params["fail_fast"], verbosity, build.counter(params, into=params["draw"]))
     target = Target("identify", settings, params["output"], status_only=params["exists"])
     made_with = identifying(settings, point, params["draw"])
     earlier = target.resume(photos, work.tally, made_with) if params["resume"] else None

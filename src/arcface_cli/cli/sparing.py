@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from arcface_cli.cli.console import STDOUT
 from arcface_cli.errors import UsageError
 from arcface_cli.settings import option_name
 
@@ -20,6 +22,7 @@ def spare_inputs(params: Mapping[str, Any]) -> None:
     Photographs and lists that were typed are compared by what they lead to. What is found in folders and in
     lists is a photograph, and no output replaces one, whenever it is met (`output.files`).
     """
+    _spare_from_stdout(params)
     for name in OUTPUTS:
         path = params.get(name)
         if not isinstance(path, Path) or not path.is_file():
@@ -32,6 +35,24 @@ def spare_inputs(params: Mapping[str, Any]) -> None:
                 hint="name another file to write",
             )
         require_replaceable(path, picture=name == "sheet")
+
+
+def _spare_from_stdout(params: Mapping[str, Any]) -> None:
+    """The same for `>> FILE`, which a shell opens for us; with `> FILE` it has emptied the file already."""
+    try:
+        status = os.fstat(STDOUT)
+    except OSError:  # closed: for whoever writes there to say
+        return
+    if not stat.S_ISREG(status.st_mode) or not status.st_size:
+        return
+    from arcface_cli.output.files import require_replaceable
+
+    if any(os.path.samestat(status, each) for each in _files_typed(params)):
+        raise UsageError(
+            "standard output: this run reads the file that it goes to, and would write into it",
+            hint="name another file to write",
+        )
+    require_replaceable(Path(f"/dev/fd/{STDOUT}"), called="standard output")
 
 
 def _files_typed(params: Mapping[str, Any]) -> Iterator[os.stat_result]:

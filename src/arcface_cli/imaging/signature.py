@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import struct
 import zlib
+from pathlib import Path
 
 WORDS = b"drawn by arcface"
+HEAD = 256
+"""Bytes of a file that tell."""
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _BEHIND_HEADER = len(_PNG) + 25  # the chunk IHDR: length, name, 13 bytes, checksum
@@ -24,6 +27,15 @@ def is_signed(head: bytes) -> bool:
     """Whether a file that begins so (256 bytes will do) is a picture as `signed` gives it."""
     place = _place(head)
     return place is not None and head.startswith(_comment(head), place)
+
+
+def is_drawn(path: Path) -> bool:
+    """Whether a file is a picture that arcface drew. Why one can't be read is for its reader to tell."""
+    try:
+        with path.open("rb") as file:
+            return is_signed(file.read(HEAD))
+    except OSError:
+        return False
 
 
 def _place(picture: bytes) -> int | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -40,8 +40,43 @@ class _Listing:
     failure: ArcfaceError | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Pictures:
+    """Those that this run writes into a folder, which are no photographs, though they look so.
+
+    drawn: tells a picture that arcface drew from a photograph.
+    """
+
+    folder: Path
+    drawn: Callable[[Path], bool]
+
+    def refuse_folder_of(self, typed: Sequence[str]) -> None:
+        """Raise UsageError where photographs are to be read from this very folder: they would mix."""
+        for text in typed:
+            if _leads_to_folder(Path(text)) and self.lie_in(Path(text)):
+                raise UsageError(
+                    f"{printable(text)} holds the photographs, and this run's pictures would lie among them",
+                    hint="name another folder for them; one inside it will do",
+                )
+
+    def lie_in(self, folder: Path) -> bool:
+        """Whether this is their folder, which may be made at any time."""
+        here = _identity(self.folder)
+        return here is not None and here == _identity(folder)
+
+    def left_out(self, listing: _Listing) -> _Listing:
+        """The listing of a folder without them."""
+        if self.lie_in(listing.folder):
+            listing.photos = [name for name in listing.photos if not self.drawn(listing.folder / name)]
+        return listing
+
+
 def photos(
-    paths: Sequence[str | os.PathLike[str]], *, recursive: bool = False, stdin: BinaryIO | None = None
+    paths: Sequence[str | os.PathLike[str]],
+    *,
+    recursive: bool = False,
+    stdin: BinaryIO | None = None,
+    pictures: Pictures | None = None,
 ) -> Iterator[Photo]:
     """The photographs that the paths stand for, lazily, in the order of the paths.
 
@@ -52,12 +87,16 @@ def photos(
     unreadable folder, a folder without photographs) is a Photo whose `read` says why, so it costs one
     record and not the run.
 
-    Raises UsageError at once if "-" is given twice, or an empty name.
+    pictures: of this run and earlier ones like it, which are left out where their folder is met.
+
+    Raises UsageError at once if "-" is given twice, or an empty name, or the folder of `pictures`.
     """
     typed = _typed(paths)
     if typed.count(STDIN) > 1:
         raise UsageError("- stands for standard input and can be given only once")
-    return _photos(typed, recursive, stdin)
+    if pictures is not None:
+        pictures.refuse_folder_of(typed)
+    return _photos(typed, recursive, stdin, pictures)
 
 
 def people(paths: Sequence[str | os.PathLike[str]]) -> Iterator[Photo]:
@@ -115,40 +154,44 @@ def _people(paths: list[str]) -> Iterator[Photo]:
             yield Photo(path, named=True)
 
 
-def _photos(typed: list[str], recursive: bool, stdin: BinaryIO | None) -> Iterator[Photo]:
+def _photos(
+    typed: list[str], recursive: bool, stdin: BinaryIO | None, pictures: Pictures | None
+) -> Iterator[Photo]:
     for text in typed:
         path = Path(text)
         if text == STDIN:
             yield Photo(None, named=True, stream=stdin)
         elif _leads_to_folder(path):
-            yield from _photos_of(path, recursive)
+            yield from _photos_of(path, recursive, pictures)
         elif glob.has_magic(text) and not os.path.lexists(path):
-            yield from _photos_matching(text, recursive)
+            yield from _photos_matching(text, recursive, pictures)
         else:
             yield Photo(path, named=True)
 
 
-def _photos_matching(pattern: str, recursive: bool) -> Iterator[Photo]:
+def _photos_matching(pattern: str, recursive: bool, pictures: Pictures | None) -> Iterator[Photo]:
     """What a quoted pattern stands for, in natural order; ** crosses folders, as in a shell with globstar."""
     matches = sorted(glob.iglob(pattern, recursive=True), key=natural_key)  # noqa: PTH207 - a pattern with **
     if not matches:
         failure = NoInputs(f"{printable(pattern)} matches no file", hint="check the pattern")
         yield Photo(Path(pattern), named=True, failure=failure)
     for match in matches:
-        if not _leads_to_folder(Path(match)):
-            yield Photo(Path(match))
+        path = Path(match)
+        if not _leads_to_folder(path):
+            if pictures is None or not (pictures.lie_in(path.parent) and pictures.drawn(path)):
+                yield Photo(path)
         elif "**" not in pattern:
-            yield from _photos_of(Path(match), recursive)
+            yield from _photos_of(path, recursive, pictures)
 
 
 def _leads_to_folder(path: Path) -> bool:
     return os.path.isdir(path)  # noqa: PTH112 - Path.is_dir raises where this answers
 
 
-def _photos_of(root: Path, recursive: bool) -> Iterator[Photo]:
-    nothing_yet = True
+def _photos_of(root: Path, recursive: bool, pictures: Pictures | None) -> Iterator[Photo]:
+    nothing_yet = pictures is None or not pictures.lie_in(root)
     for listing in _walk(root) if recursive else [_list(root)]:
-        for photo in _photos_in(listing, root):
+        for photo in _photos_in(listing if pictures is None else pictures.left_out(listing), root):
             nothing_yet = False
             yield photo
     if nothing_yet:

@@ -11,14 +11,18 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from arcface_cli.errors import UsageError
 from arcface_cli.imaging.geometry import encode_png
 from arcface_cli.imaging.signature import signed
+from arcface_cli.inputs.names import printable
 from arcface_cli.inputs.photo import Photo
 from arcface_cli.output.files import make_folder, output_file, require_replaceable, telling_output
 from arcface_cli.output.records import Record
 from arcface_cli.output.sinks import to_json
 
 MANIFEST = "manifest.jsonl"
+_BEGINNING, _COMMAND = b'{"schema": ', b', "command": "align"'
+"""How a record of `align` begins, before and behind the version."""
 
 
 def file_stem(photo: Photo) -> str:
@@ -29,6 +33,25 @@ def file_stem(photo: Photo) -> str:
     name = "stdin" if photo.path is None else Path(photo.display.replace("\\", "_")).stem
     short = name.encode()[:150].decode(errors="ignore")
     return f"{short}-{hashlib.sha256(photo.raw).hexdigest()[:8]}"
+
+
+def require_own_manifest(folder: Path) -> None:
+    """Raise UsageError where the folder holds a manifest.jsonl that no `align` wrote: nobody typed that name.
+
+    A run that was killed may have left a beginning of its first record.
+    """
+    path = folder / MANIFEST
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError, PermissionError), path.open("rb") as file:
+        head, version = file.read(64), len(_BEGINNING)
+        if not (_agree(head, _BEGINNING) and _agree(head[version:].lstrip(b"0123456789"), _COMMAND)):
+            raise UsageError(
+                f"{printable(str(path))} is not of arcface align, and would be replaced",
+                hint="name another folder with -o, or move that file away",
+            )
+
+
+def _agree(head: bytes, words: bytes) -> bool:
+    return head.startswith(words) or words.startswith(head)
 
 
 class CropFolder:

@@ -81,11 +81,15 @@ def write_picture(path: Path, picture: bytes) -> None:
         file.write(signed(picture))
 
 
-def require_replaceable(path: Path, *, picture: bool = False) -> None:
-    """Raise UsageError now where `whole_file` would: for a file that is a photograph or a gallery."""
+def require_replaceable(path: Path, *, picture: bool = False, called: str | None = None) -> None:
+    """Raise UsageError now where `whole_file` would: for a file that is a photograph or a gallery.
+
+    called: its name to people, where that isn't the path.
+    """
     if path.is_file():
         with contextlib.suppress(FileNotFoundError, PermissionError), path.open("rb") as earlier:
-            _refuse_precious(earlier.read(_HEAD), printable(str(path)), picture=picture)
+            shown = printable(str(path)) if called is None else called
+            _refuse_precious(earlier.read(_HEAD), shown, picture=picture)
 
 
 def _refuse_precious(head: bytes, shown: str, *, picture: bool) -> None:

@@ -101,11 +101,11 @@ def earlier_columns(stream: BinaryIO, format_: Literal["csv", "tsv"]) -> list[st
 
 def _json_records(stream: BinaryIO, path: Path) -> Iterator[EarlierRecord]:
     end = 0
-    for line in stream:
+    for number, line in enumerate(stream, 1):
         if not line.endswith(b"\n"):
             # A power cut may leave zero bytes where the last block was to be written.
             if not _begins(line.rstrip(b"\0") if end else line, b'{"schema": '):
-                raise _foreign(path, f"offset {end}")
+                raise _foreign(path, f"line {number} is no record")
             return  # torn
         end += len(line)
         try:
@@ -115,8 +115,12 @@ def _json_records(stream: BinaryIO, path: Path) -> Iterator[EarlierRecord]:
             settings = record["run"].get("settings")
             told = (record["command"], settings, record["input"], record["status"], error.get("code"))
             yield EarlierRecord(*told, matched, end)
-        except (ValueError, KeyError, AttributeError, TypeError) as problem:
-            raise _foreign(path, f"offset {end - len(line)}") from problem
+        except ValueError as problem:
+            raise _foreign(path, f"line {number} is not JSON") from problem
+        except KeyError as problem:
+            raise _foreign(path, f"line {number} has no {problem.args[0]!r}, as records have") from problem
+        except (AttributeError, TypeError) as problem:
+            raise _foreign(path, f"line {number} is no record") from problem
 
 
 def _row_records(stream: BinaryIO, path: Path, format_: Literal["csv", "tsv"]) -> Iterator[EarlierRecord]:
@@ -127,15 +131,15 @@ def _row_records(stream: BinaryIO, path: Path, format_: Literal["csv", "tsv"]) -
     if not header_line.endswith(b"\n") and _begins(header_line, b"input" + delimiter.encode()):
         return
     if not set(header) >= _OURS:
-        raise _foreign(path, "its header")
+        raise _foreign(path, "line 1 is not the header of such a table")
     end, pending, face = len(header_line), None, -1
-    for line in stream:
+    for count, line in enumerate(stream, 2):
         if not line.endswith(b"\n"):
             return
         cells = next(csv.reader([line.decode("utf-8", "replace")], delimiter=delimiter))
         row = dict(zip(header, cells, strict=False))
         if len(cells) != len(header):
-            raise _foreign(path, f"offset {end}")
+            raise _foreign(path, f"line {count} has {len(cells)} cells, the header has {len(header)}")
         number = int(row["face"]) if row.get("face", "").isdecimal() else -1
         if pending is not None and not (row["input"] == pending.input and number > face >= 0):
             yield pending
@@ -155,8 +159,8 @@ def _begins(line: bytes, start: bytes) -> bool:
     return line.startswith(start) or start.startswith(line)
 
 
-def _foreign(path: Path, where: str) -> UsageError:
+def _foreign(path: Path, why: str) -> UsageError:
     return UsageError(
-        f"{printable(str(path))}: this is no output of arcface that could be continued ({where})",
+        f"{printable(str(path))}: this is no output of arcface that could be continued: {why}",
         hint="name another file with -o",
     )

@@ -182,6 +182,24 @@ def test_a_file_that_no_arcface_wrote_is_refused(
     assert "no output of arcface" in refusal(output, going_on(output, format_), photos())
 
 
+@pytest.mark.parametrize(
+    ("format_", "content", "told"),
+    [
+        ("jsonl", b'{"run": {}}\n', "line 1 has no 'command', as records have"),
+        ("jsonl", b"[]\n", "line 1 is no record"),
+        ("csv", b"a,b\n", "line 1 is not the header of such a table"),
+        ("csv", b"input,status,code\na.jpg,done,\nb.jpg\n", "line 3 has 1 cells, the header has 3"),
+    ],
+)
+def test_what_is_wrong_with_a_file_is_told_with_its_line(
+    tmp_path: Path, format_: ResumableFormat, content: bytes, told: str
+) -> None:
+    output = tmp_path / "out"
+    output.write_bytes(content)
+    with output.open("rb") as stream, pytest.raises(UsageError, match=told):
+        list(earlier_records(stream, output, format_))
+
+
 def test_an_output_that_is_not_there_is_begun(tmp_path: Path, format_: ResumableFormat) -> None:
     output, whole = tmp_path / "out", tmp_path / "whole"
     with going_on(output, format_).open(photos(), Tally()) as stream:
