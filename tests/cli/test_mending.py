@@ -58,3 +58,15 @@ def test_a_table_of_findings_folds_no_command(arcface: Arcface, own_place: Path)
     mend = findings[1].partition("mend: ")[2].partition(", or ")[0]
     assert words_of(mend)[:2] == ["gallery", "rename"]
     assert words_of(mend)[-2:] == [name, "NEW"]
+
+
+@pytest.mark.parametrize("verb", ["list", "check", "stats"])
+def test_a_link_that_leads_nowhere_is_no_place_to_make_a_gallery(
+    arcface: Arcface, own_place: Path, verb: str
+) -> None:
+    Path("link").symlink_to("nowhere")
+    answer = arcface("gallery", verb, "-g", "link")
+    assert answer.status == 6
+    assert answer.said == [
+        "arcface: link: is a link that leads nowhere; mend the link, or name another folder with -g"
+    ]

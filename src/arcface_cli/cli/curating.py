@@ -16,7 +16,6 @@ from arcface_cli.errors import (
     ArcfaceError,
     GalleryDamaged,
     GalleryError,
-    GalleryMissing,
     InvalidSubjectName,
     SubjectMissing,
     UsageError,
@@ -212,7 +211,7 @@ def check_gallery(params: dict[str, Any]) -> int:
     """Tell of everything that is wrong with a gallery; status 1 if anything is."""
     settings = settings_from(params).values
     if not settings.gallery.is_dir():
-        raise GalleryMissing(f"{settings.gallery}: holds no gallery")
+        Gallery.open(settings.gallery).close()  # raises what says why
     found = list(check.folder_findings(settings.gallery, FILE_NAME))
     try:
         with Gallery.open(settings.gallery) as gallery:

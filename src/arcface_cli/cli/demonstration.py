@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import shlex
 import shutil
 import sys
 import tempfile
@@ -15,8 +14,10 @@ from arcface_cli.cli import build
 from arcface_cli.cli.console import say
 from arcface_cli.cli.weights import fetcher
 from arcface_cli.errors import DownloadFailed
+from arcface_cli.inputs.names import printable
 from arcface_cli.output.files import make_folder, telling_output
 from arcface_cli.settings import Settings
+from arcface_cli.wording import command, quoted
 from arcface_cli.workflows.models import pull_model, pull_samples
 
 PACKS = ("compact", "compact-mirror")
@@ -41,13 +42,13 @@ def demonstrate(settings: Settings, folder: Path | None) -> int:
     pack = _fetch(settings, place)
     extra = () if settings.device == "auto" else ("--device", settings.device)
     succeeded = True
-    _print(f"\n$ cd {shlex.quote(str(place))}")
+    _print(f"\n$ {command('cd', str(place))}")
     # Short paths read better; but a models folder that was given relative to here must still be found.
     with contextlib.chdir(place) if settings.models_dir.is_absolute() else contextlib.nullcontext():
         for step in _steps(pack, Path() if settings.models_dir.is_absolute() else place, extra):
             _print(f"\n# {step.words}\n$ {_command_line(step.arguments)}")
             succeeded &= _run(step.arguments) == step.status
-    _print(f"\nEverything is in {place}. Now yours: arcface enroll ./people/; arcface identify photo.jpg")
+    _print(f"\nEverything is in {printable(str(place))}. Now yours: arcface enroll ./people/; arcface identify photo.jpg")
     return 0 if succeeded else 1
 
 
@@ -94,7 +95,7 @@ def _steps(pack: str, place: Path, extra: Sequence[str]) -> list[Step]:
 
 
 def _command_line(arguments: Sequence[str]) -> str:
-    return shlex.join(("arcface", *arguments))
+    return " ".join(["arcface", *map(quoted, arguments)])
 
 
 def _run(arguments: Sequence[str]) -> int:

@@ -244,9 +244,10 @@ def require_exported(file: Path) -> None:
 
 
 def _missing(path: Path) -> GalleryMissing:
-    if path.is_symlink():
-        hint = "mend the link, or name another folder with -g"
-        return GalleryMissing(f"{path}: is a link that leads nowhere", hint=hint)
+    for place in (path, path.parent):
+        if place.is_symlink() and not place.exists():
+            hint = "mend the link, or name another folder with -g"
+            return GalleryMissing(f"{place}: is a link that leads nowhere", hint=hint)
     return GalleryMissing(f"{path.parent}: holds no gallery")
 
 

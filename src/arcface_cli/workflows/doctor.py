@@ -20,6 +20,7 @@ from arcface_cli.runtime import inspection as runtime_room
 from arcface_cli.runtime.sessions import CPU_PROVIDER
 from arcface_cli.weights import inspection as weights_room
 from arcface_cli.weights.store import InstalledRecogniser, WeightStore
+from arcface_cli.wording import command
 
 PYTHONS = ((3, 11), (3, 13))
 """Oldest and newest Python that is tested."""
@@ -126,7 +127,7 @@ def gallery(directory: Path, store: WeightStore, in_force: str | None) -> Iterat
     except ArcfaceError as error:
         yield refusal("gallery", error)
     except OSError as error:
-        yield wrong("gallery", f"{directory}: {error.strerror}", f"ls -ld '{directory}'")
+        yield wrong("gallery", f"{directory}: {error.strerror}", command("ls -ld", str(directory)))
 
 
 def disk(what: str, folder: Path, usage: Callable[[Path], Usage] = shutil.disk_usage) -> Finding:
@@ -135,13 +136,13 @@ def disk(what: str, folder: Path, usage: Callable[[Path], Usage] = shutil.disk_u
     try:
         free = usage(place).free
     except OSError as error:
-        return wrong(what, f"{folder}: {error.strerror}", f"ls -ld '{place}'", path=str(folder))
+        return wrong(what, f"{folder}: {error.strerror}", command("ls -ld", str(place)), path=str(folder))
     detail = f"{free / 2**30:.1f} GiB free, {folder}"
     facts: dict[str, Fact] = {"path": str(folder), "bytes_free": free}
     if free < HARDLY_ANY:
-        return wrong(what, detail, f"free some space: du -sh '{place}'", **facts)
+        return wrong(what, detail, f"free some space: {command('du -sh', str(place))}", **facts)
     if free < LITTLE:
-        return warning(what, detail, f"free some space: du -sh '{place}'", **facts)
+        return warning(what, detail, f"free some space: {command('du -sh', str(place))}", **facts)
     if not os.access(place, os.W_OK):
-        return warning(what, f"{detail}, which can't be written to", f"ls -ld '{place}'", **facts)
+        return warning(what, f"{detail}, which can't be written to", command("ls -ld", str(place)), **facts)
     return fine(what, detail, **facts)
