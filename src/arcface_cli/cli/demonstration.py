@@ -48,7 +48,8 @@ def demonstrate(settings: Settings, folder: Path | None) -> int:
         for step in _steps(pack, Path() if settings.models_dir.is_absolute() else place, extra):
             _print(f"\n# {step.words}\n$ {_command_line(step.arguments)}")
             succeeded &= _run(step.arguments) == step.status
-    _print(f"\nEverything is in {printable(str(place))}. Now yours: arcface enroll ./people/; arcface identify photo.jpg")
+    shown = printable(str(place))
+    _print(f"\nEverything is in {shown}. Now yours: arcface enroll ./people/; arcface identify photo.jpg")
     return 0 if succeeded else 1
 
 
