@@ -153,13 +153,16 @@ def emptied(plan: Plan, folders: Sequence[Path]) -> str | None:
         return None
     names, more = people[:NAMED], len(people) - NAMED
     whose = ", ".join(names) + (f" and {more} more" if more > 0 else "")
-    one = len(people) == 1
-    empty = f"the folder of {whose} is there and holds" if one else f"the folders of {whose} are there and hold"
-    told = f"{empty} no photograph, so nothing of theirs is removed"
+    folder, there, it = (
+        ("folder", "is there and holds", "it is")
+        if len(people) == 1
+        else ("folders", "are there and hold", "they are")
+    )
+    told = f"the {folder} of {whose} {there} no photograph, so nothing of theirs is removed"
     if len(people) > REMOVED_AT_ONCE:
         whole = command("arcface enroll", *map(str, folders), sync=True, prune=True, dry_run=True)
         return f"{told}; see all of them with: {PASTED(whole)}"
-    return f"{told}; if {'it is' if one else 'they are'} to go: {PASTED(command('arcface gallery remove', *people))}"
+    return f"{told}; if {it} to go: {PASTED(command('arcface gallery remove', *people))}"
 
 
 UNUSED = (Action.ANOTHERS, Action.UNREADABLE, Action.UNNAMED)
