@@ -100,6 +100,7 @@ def remove(params: dict[str, Any], names: Sequence[str], template_ids: Sequence[
     """Remove subjects and single templates, after asking; with --verify, prove that nothing is left."""
     settings = settings_from(params).values
     names = [known_name(name) for name in dict.fromkeys(names)]
+    template_ids = list(dict.fromkeys(template_ids))
     if not names and not template_ids:
         raise UsageError("nobody was named", hint="arcface gallery remove NAME, or --template N")
     with Gallery.open(settings.gallery, writable=not params["dry_run"]) as gallery:

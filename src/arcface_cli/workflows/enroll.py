@@ -127,8 +127,8 @@ def _two_names(photo: Photo, other: str) -> str:
     places = () if photo.path is None else Path(os.path.abspath(photo.path)).parents  # noqa: PTH100 - links stay
     if folder_subject(other) != other or not any(folder_subject(place) == subject for place in places):
         return wrong  # it isn't a folder that says so, or none can be called so
-    rename = f"rename the folder {quoted(subject)} to {quoted(other)} too"
-    return f"if the person was renamed in the gallery, {rename}; else {wrong}"
+    rename = f"rename the folder {quoted(subject)} to {quoted(other)} too, or move its photographs there"
+    return f"if the person was renamed or merged in the gallery, {rename}; else {wrong}"
 
 
 def _subject(photo: Photo) -> str:

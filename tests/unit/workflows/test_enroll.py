@@ -68,9 +68,13 @@ def test_every_photograph_gets_its_outcome_in_order_whatever_became_of_it() -> N
         (
             "people/ada/deeper/a.jpg",
             "Ada L",
-            "rename the folder ada to 'Ada L' too; else one of the two names",
+            "rename the folder ada to 'Ada L' too, or move its photographs there; else one of the two names",
         ),
-        ("people/ada/a.jpg", "-a", "rename the folder ada to -a too; else one of the two names"),
+        (
+            "people/ada/a.jpg",
+            "-a",
+            "rename the folder ada to -a too, or move its photographs there; else one of the two names",
+        ),
         ("elsewhere/a.jpg", "Ada L", None),  # named with --name: no folder says so
         ("people/ada/a.jpg", "a/l", None),  # no folder can be called that
     ],
