@@ -127,18 +127,19 @@ def run(arguments: list[str]) -> int:
     except Exception as error:
         return _say_bug(error, arguments)
     if status == INTERRUPTED_STATUS:  # which is also what Typer makes of a KeyboardInterrupt
-        say(f"interrupted; {_way_on(arguments)}")
+        say(f"interrupted; {way_on(arguments)}")
     return status if isinstance(status, int) else 0
 
 
-def _way_on(arguments: list[str]) -> str:
+def way_on(arguments: list[str]) -> str:
+    """What to do after a command line that was interrupted."""
     if "--resume" in arguments:
         return "what was written stays: run the same command again to go on"
     if "enroll" in arguments[:1]:
         return "what was enrolled stays: run the same command again to go on"
-    if "bench" in arguments[:1]:
-        return "run it again"
-    return "run it again; with -o FILE and --resume it goes on where it stopped"
+    ways = {"embed": "-o FILE and --resume", "identify": "-o FILE and --resume", "align": "--resume"}
+    way = next((ways[verb] for verb in arguments[:1] if verb in ways), None)
+    return "run it again" if way is None else f"run it again; with {way} it goes on where it stopped"
 
 
 def _say_usage(error: Exception) -> int:

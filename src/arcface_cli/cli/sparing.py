@@ -25,7 +25,7 @@ def spare_inputs(params: Mapping[str, Any]) -> None:
     _spare_from_stdout(params)
     for name in OUTPUTS:
         path = params.get(name)
-        if not isinstance(path, Path) or not path.is_file():
+        if not isinstance(path, Path) or not os.path.isfile(path):  # noqa: PTH113 - raises for no name
             continue
         from arcface_cli.output.files import require_replaceable  # most runs write to no file that is there
 

@@ -14,6 +14,7 @@ import functools
 import importlib
 import io
 import logging
+import re
 import warnings
 from types import ModuleType
 
@@ -43,6 +44,7 @@ MIN_SIDE = 16
 
 _JPEG_WORK = 32
 """A JPEG may repeat its pixels in many scans; scans x pixels stay under this many times the pixel limit."""
+_END_OF_JPEG = b"\xff\xd9"
 _SHORTEST_SCAN = 10
 """Bytes: the marker, and a header that names one component."""
 
@@ -89,7 +91,8 @@ def decode(
     except ArcfaceError:
         raise
     except Image.DecompressionBombError as error:
-        raise _too_large(f"more than {MAX_PIXELS:,} pixels", name, min(max_pixels, MAX_PIXELS)) from error
+        what = _header_size(data, kind, error)
+        raise _too_large(what, name, min(max_pixels, MAX_PIXELS)) from error
     except Exception as error:  # Pillow raises nearly everything on hostile bytes
         raise _damaged(error, data, kind, name) from error
 
@@ -130,9 +133,22 @@ def _open_heif(data: bytes, name: str) -> Image.Image:
 def _check_size(size: tuple[int, int], name: str, max_pixels: int, min_side: int) -> None:
     width, height = size
     if width * height > max_pixels:
-        raise _too_large(f"{width} x {height} pixels", name, max_pixels)
+        raise _too_large(_spoken(width, height), name, max_pixels)
     if min(width, height) < min_side:
         raise ImageTooSmall(f"{name} has only {width} x {height} pixels: each side needs {min_side}")
+
+
+def _spoken(width: int, height: int) -> str:
+    return f"{width:,} x {height:,} = {width * height:,} pixels"
+
+
+def _header_size(data: bytes, kind: str, refusal: Image.DecompressionBombError) -> str:
+    """The size of a picture that `Image.open` refuses for it, told by the format's reader or the refusal."""
+    try:
+        return _spoken(*Image.OPEN[kind][0](io.BytesIO(data), "").size)
+    except Exception:  # as in `decode`; WebP's reader refuses by itself
+        told = re.search(r"\d{9,}", str(refusal))
+        return f"{int(told[0]):,} pixels" if told else f"more than {MAX_PIXELS:,} pixels"
 
 
 def _check_scans(data: bytes, kind: str, size: tuple[int, int], name: str, max_pixels: int) -> None:
@@ -149,16 +165,27 @@ def _check_scans(data: bytes, kind: str, size: tuple[int, int], name: str, max_p
 
 def _pixels(image: Image.Image, data: bytes) -> NDArray[np.uint8]:
     if image.format in ("JPEG", "MPO") and image.mode in ("RGB", "L"):
-        promised = np.empty((image.height, image.width, 3), np.uint8)
-        with contextlib.suppress(ValueError):  # the least doubt about the file, and Pillow judges it
-            pixels: NDArray[np.uint8] = simplejpeg.decode_jpeg(data, "BGR", buffer=promised)
-            if pixels.shape == promised.shape:
-                return pixels
-        del promised
+        pixels = _jpeg_pixels(image, data)
+        if pixels is None and not image.info.get("progressive") and ends_early("JPEG", data):
+            # Some cameras leave out the end mark. With it in its place, a missing row is a doubt as before;
+            # of a progressive picture, which is whole many times over, it would hide missing scans.
+            pixels = _jpeg_pixels(image, data + _END_OF_JPEG)
+        if pixels is not None:
+            return pixels
     if isinstance(image, ImageFile.ImageFile):
         image.decodermaxblock = 1 << 24  # in 64 KiB blocks, a 24 megapixel JPEG takes a quarter longer
     image.load()
     return to_bgr(image)
+
+
+def _jpeg_pixels(image: Image.Image, data: bytes) -> NDArray[np.uint8] | None:
+    """What libjpeg-turbo makes of a JPEG; None at the least doubt about the file, and Pillow judges it."""
+    promised = np.empty((image.height, image.width, 3), np.uint8)
+    with contextlib.suppress(ValueError):
+        pixels: NDArray[np.uint8] = simplejpeg.decode_jpeg(data, "BGR", buffer=promised)
+        if pixels.shape == promised.shape:
+            return pixels
+    return None
 
 
 def _orientation(image: Image.Image) -> int:

@@ -129,10 +129,16 @@ def opening_failed(error: OSError, path: bytes, display: str) -> ArcfaceError:
         return PermissionDenied(f"{display} can't be opened: permission denied")
     if isinstance(error, IsADirectoryError):
         return NotAFile(f"{display} is a folder, not a file", hint="name a file inside it")
-    if error.errno in (errno.ENXIO, errno.ENODEV):
-        return NotAFile(f"{display} is a socket or a device, not a photograph")
-    if error.errno == errno.ELOOP:
-        return MissingFile(f"{display} is a link that leads back to itself", hint="mend or remove the link")
+    known = {
+        errno.ENXIO: NotAFile(f"{display} is a socket or a device, not a photograph"),
+        errno.ENODEV: NotAFile(f"{display} is a socket or a device, not a photograph"),
+        errno.ELOOP: MissingFile(
+            f"{display} is a link that leads back to itself", hint="mend or remove the link"
+        ),
+        errno.ENAMETOOLONG: MissingFile(f"{display}: the name is too long for this file system"),
+    }
+    if error.errno in known:
+        return known[error.errno]
     return UnreadableImage(
         f"{display} can't be read: {error.strerror or error}",
         hint="check the disk and the path, then try again",

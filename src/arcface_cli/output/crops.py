@@ -38,10 +38,11 @@ def file_stem(photo: Photo) -> str:
 def require_own_manifest(folder: Path) -> None:
     """Raise UsageError where the folder holds a manifest.jsonl that no `align` wrote: nobody typed that name.
 
-    A run that was killed may have left a beginning of its first record.
+    A run that was killed may have left a beginning of its first record. Why a file can't be read is for its
+    writer to tell.
     """
     path = folder / MANIFEST
-    with contextlib.suppress(FileNotFoundError, NotADirectoryError, PermissionError), path.open("rb") as file:
+    with contextlib.suppress(OSError), path.open("rb") as file:
         head, version = file.read(64), len(_BEGINNING)
         if not (_agree(head, _BEGINNING) and _agree(head[version:].lstrip(b"0123456789"), _COMMAND)):
             raise UsageError(

@@ -15,7 +15,11 @@ from arcface_cli.imaging.kinds import picture_kind
 from arcface_cli.imaging.signature import is_signed, signed
 from arcface_cli.inputs.names import printable
 
-_REASON: dict[int | None, str] = {errno.ENOSPC: "the disk is full", errno.EBADF: "it is closed"}
+_REASON: dict[int | None, str] = {
+    errno.ENOSPC: "the disk is full",
+    errno.EBADF: "it is closed",
+    errno.ENAMETOOLONG: "the name is too long for this file system",
+}
 _NO_FOLDER = "make its folder first, or choose another place, then run this again"
 _FORBIDDEN = "choose a place that this user can write, then run this again"
 _NEXT_STEP: dict[int | None, str] = {
@@ -25,6 +29,7 @@ _NEXT_STEP: dict[int | None, str] = {
     errno.EACCES: _FORBIDDEN,
     errno.EPERM: _FORBIDDEN,
     errno.EROFS: _FORBIDDEN,
+    errno.ENAMETOOLONG: "give it a shorter name, then run this again",
     errno.EBADF: "open it, or name a file with -o, then run this again",
 }
 """What to do, where it isn't space that is missing."""
@@ -51,9 +56,9 @@ def whole_file(path: Path, *, picture: bool = False) -> Iterator[BinaryIO]:
     photograph or a gallery, which nothing that is written may replace.
     """
     shown = printable(str(path))
-    if path.is_dir():
-        raise UsageError(f"{shown}: this is a folder", hint="name a file")
     with telling_output(shown):
+        if path.is_dir():
+            raise UsageError(f"{shown}: this is a folder", hint="name a file")
         if path.exists() and not path.is_file():
             with path.open("wb") as file:
                 yield file
@@ -86,7 +91,7 @@ def require_replaceable(path: Path, *, picture: bool = False, called: str | None
 
     called: its name to people, where that isn't the path.
     """
-    if path.is_file():
+    if os.path.isfile(path):  # noqa: PTH113 - where Path's raises, for a name too long, writing will say so
         with contextlib.suppress(FileNotFoundError, PermissionError), path.open("rb") as earlier:
             shown = printable(str(path)) if called is None else called
             _refuse_precious(earlier.read(_HEAD), shown, picture=picture)

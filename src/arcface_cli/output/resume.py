@@ -53,9 +53,11 @@ def locked_output(path: Path) -> BinaryIO:
     Raises UsageError for what is no file, OutputError when it can't be written or another process has it.
     """
     shown = printable(str(path))
-    if path.exists() and not path.is_file():
-        raise UsageError(f"--resume: {shown} is no file that could be continued", hint="name a file with -o")
     with telling_output(shown):
+        if path.exists() and not path.is_file():
+            raise UsageError(
+                f"--resume: {shown} is no file that could be continued", hint="name a file with -o"
+            )
         while True:
             stream = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644), "r+b")
             lock(stream, shown)

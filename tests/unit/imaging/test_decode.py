@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import io
+import math
+import re
 import struct
 import subprocess
 import sys
 import time
 import zlib
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -297,14 +300,20 @@ BOMBS = bombs()
 @pytest.mark.parametrize("kind", BOMBS)
 def test_a_bomb_is_refused_by_its_header_at_once(kind: str) -> None:
     started = time.perf_counter()
-    with pytest.raises(ImageTooLarge, match=r"bomb\.png has .* the limit is 178,956,970 pixels"):
+    told = r"bomb\.png has (?:([\d,]+) x ([\d,]+) = )?([\d,]+) pixels: the limit is 178,956,970 pixels"
+    with pytest.raises(ImageTooLarge, match=told) as caught:
         decode(BOMBS[kind], name="bomb.png")
     assert time.perf_counter() - started < 1
+    match = re.match(told, caught.value.message)
+    assert match is not None
+    *sides, pixels = (int(number.replace(",", "")) for number in match.groups() if number is not None)
+    assert pixels > MAX_PIXELS
+    assert math.prod(sides) == pixels or (kind, sides) == ("webp", [])  # whose reader tells no sides
 
 
 def test_the_limit_is_the_callers() -> None:
     data = pictures.LOSSLESS["png"]()
-    with pytest.raises(ImageTooLarge, match=f"{WIDTH} x {HEIGHT} pixels: the limit is 1,535"):
+    with pytest.raises(ImageTooLarge, match=f"{WIDTH} x {HEIGHT} = 1,536 pixels: the limit is 1,535"):
         decode(data, max_pixels=WIDTH * HEIGHT - 1)
     assert decode(data, max_pixels=WIDTH * HEIGHT).shape == (HEIGHT, WIDTH, 3)
 
@@ -408,6 +417,34 @@ def test_a_picture_cut_in_half_is_said_to_be_truncated(kind: str) -> None:
         decode(data[: len(data) // 2], name="a.jpg")
     assert "\n" not in caught.value.message
     assert caught.value.hint
+
+
+def jpeg(mode: str = "RGB", **options: Any) -> bytes:
+    noise = np.random.default_rng(3).integers(0, 256, (HEIGHT, WIDTH, len(mode)), np.uint8).squeeze()
+    file = io.BytesIO()
+    Image.fromarray(noise, mode).save(file, "JPEG", quality=95, **options)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+@pytest.mark.parametrize("missing", [1, 2])
+def test_a_jpeg_without_its_end_mark_has_all_its_rows(mode: str, missing: int) -> None:
+    whole = jpeg(mode)
+    assert np.array_equal(decode(whole[:-missing]), decode(whole))
+
+
+@pytest.mark.parametrize("missing", [3, 4, 10, 100])
+def test_a_jpeg_that_lacks_a_byte_of_its_rows_is_refused(missing: int) -> None:
+    with pytest.raises(UnreadableImage, match="is truncated"):
+        decode(jpeg()[:-missing])
+
+
+@pytest.mark.parametrize("data", [jpeg(progressive=True), jpeg("CMYK")], ids=["progressive", "CMYK"])
+def test_where_an_end_mark_could_stand_for_more_it_is_missed(data: bytes) -> None:
+    """A progressive JPEG without its last scans has every row, in a coarser form."""
+    for end in (len(data) - 2, data.rindex(b"\xff\xda")):
+        with pytest.raises(UnreadableImage):
+            decode(data[:end])
 
 
 @pytest.mark.parametrize("kind", EVERY_FORMAT)

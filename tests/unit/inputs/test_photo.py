@@ -69,6 +69,13 @@ def test_a_link_to_itself_is_told_apart(tmp_path: Path) -> None:
         Photo(tmp_path / "loop.jpg").read()
 
 
+def test_a_name_that_no_file_here_can_have_is_a_path_that_is_wrong(tmp_path: Path) -> None:
+    photo = Photo(tmp_path / f"{'a' * 300}.jpg", named=True)
+    with pytest.raises(MissingFile, match="the name is too long for this file system") as caught:
+        photo.read()
+    assert (caught.value.exit_status, caught.value.hint) == (2, "check the path")
+
+
 def test_a_folder_is_not_a_photograph(tmp_path: Path) -> None:
     with pytest.raises(NotAFile, match="is a folder"):
         Photo(tmp_path).read()
@@ -101,7 +108,7 @@ def test_a_name_with_a_nul_byte_is_no_file() -> None:
 
 
 def test_an_endless_name_is_an_error_of_ours() -> None:
-    with pytest.raises(UnreadableImage, match="too long"):
+    with pytest.raises(MissingFile, match="too long"):
         Photo(Path("x" * 5000)).read()
 
 

@@ -167,6 +167,18 @@ def test_a_place_that_isnt_there_is_told_by_the_files_name(tmp_path: Path, place
     assert raised.value.exit_status == 7
 
 
+@pytest.mark.parametrize("length", [256, 5000])
+def test_a_name_that_is_too_long_is_told_with_what_helps(tmp_path: Path, length: int) -> None:
+    path = tmp_path / ("x" * length)
+    require_replaceable(path)
+    with (
+        pytest.raises(OutputError, match="the name is too long for this file system") as raised,
+        whole_file(path),
+    ):
+        pass
+    assert "shorter name" in str(raised.value.hint)
+
+
 def test_a_folder_without_permission_is_told() -> None:
     def task() -> None:
         with pytest.raises(OutputError, match="Permission denied"), whole_file(Path("/out-of-reach.csv")):
