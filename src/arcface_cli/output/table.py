@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
-from typing import Any, BinaryIO
+from collections.abc import Mapping, Sequence
+from typing import Any, BinaryIO, Literal
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -17,6 +19,15 @@ from arcface_cli.wording import counted
 
 TABLE_ROWS = 200
 """Rows of a table that are held back to be laid out together."""
+_LEAST = {
+    **dict.fromkeys(("input", "input_a", "input_b", "crop"), 20),
+    **dict.fromkeys(("subject", "nearest"), 12),
+}
+"""Columns that can be narrower than what stands in them, and how narrow, in cells of the terminal."""
+_PATHS = frozenset({"input", "input_a", "input_b", "crop"})
+_SPARE = ("distance", "margin", "nearest")
+"""What a narrow terminal does without first; distance and similarity say the same."""
+_GAP = 2
 
 
 class TableSink(Sink):
@@ -31,6 +42,7 @@ class TableSink(Sink):
             file=text, width=width, force_terminal=color, no_color=not color, highlight=False
         )
         self._columns = SHOWN[command]
+        self._limited = width is None
         self._rows: list[dict[str, Any]] = []
         self._caption: str | None = None
 
@@ -52,15 +64,55 @@ class TableSink(Sink):
 
     def _print(self) -> None:
         table = Table(box=None, pad_edge=False, header_style="bold")
-        for column in self._columns:
+        cells = {column: [_cell(row, column) for row in self._rows] for column in self._columns}
+        widths = widths_of(cells, self._console.width) if self._limited else dict.fromkeys(cells)
+        for column, width in widths.items():
             numeric = column in ("face", "similarity", "distance", "margin", "detection_score", "template")
-            table.add_column(
-                column.replace("_", " "), justify="right" if numeric else "left", overflow="fold"
-            )
-        for row in self._rows:
-            table.add_row(*(_cell(row, column) for column in self._columns))
+            justify: Literal["left", "right"] = "right" if numeric else "left"
+            table.add_column(column.replace("_", " "), justify=justify, overflow="fold", width=width)
+            if column in _PATHS and width is not None:
+                cells[column] = [ending(cell, width) for cell in cells[column]]
+        for row in zip(*(cells[column] for column in widths), strict=True):
+            table.add_row(*row)
         self._console.print(table)
         self._rows = []
+
+
+def widths_of(cells: Mapping[str, Sequence[Text]], room: int) -> dict[str, int | None]:
+    """The columns that `room` cells of a terminal take, in order, with their widths; None: as it comes.
+
+    A name in too narrow a column is folded. Of similarity, decision and subject none is left out.
+    """
+    needed = {name: max(map(cell_len, (*name.split("_"), *(each.plain for each in column))))
+              for name, column in cells.items()}  # fmt: skip
+    if sum(max(width, cell_len(name)) + _GAP for name, width in needed.items()) - _GAP <= room:
+        return dict.fromkeys(cells)
+    kept = dict(needed)
+    for name in _SPARE:
+        if _taken(kept, cap=0) > room:
+            kept.pop(name, None)
+    cap = max(kept.values())
+    while cap and _taken(kept, cap) > room:
+        cap -= 1
+    return {name: _capped(name, width, cap) for name, width in kept.items()}
+
+
+def _taken(widths: Mapping[str, int], cap: int) -> int:
+    return sum(_capped(name, width, cap) + _GAP for name, width in widths.items()) - _GAP
+
+
+def _capped(name: str, width: int, cap: int) -> int:
+    return min(width, max(cap, _LEAST[name])) if name in _LEAST else width
+
+
+def ending(cell: Text, width: int) -> Text:
+    """A path in so many cells: what is too long loses its beginning, for an ellipsis."""
+    kept = cell.plain
+    if cell_len(kept) <= width:
+        return cell
+    while cell_len(kept) >= width:
+        kept = kept[1:]
+    return Text(f"…{kept}", style=cell.style)
 
 
 def _cell(row: dict[str, Any], column: str) -> Text:
