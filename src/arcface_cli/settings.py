@@ -253,9 +253,9 @@ def _checked(name: str, value: Any, origin: Origin, file: Path) -> Any:
     if made is None or (known.choices and made not in known.choices):
         spoken = {"environment": variable_name(name), "config": f"{file}: {name}"}
         said = spoken.get(origin, option_name(name))
-        if value == "":
-            raise UsageError(f"{said}: the word is empty, it must be {_wanted(known)}", hint="see --help")
-        raise UsageError(f"{said}: {value!r} must be {_wanted(known)}", hint="see --help")
+        wrong = "the word is empty" if value == "" else f"{value!r} must be {_wanted(known)}"
+        takes = f"it takes: {known.description}; " if known.kind is str and not known.choices else ""
+        raise UsageError(f"{said}: {wrong}", hint=f"{takes}see --help")
     return made
 
 
@@ -299,7 +299,7 @@ _KIND = {int: "a whole number", float: "a number", bool: "true or false", Path: 
 def _wanted(known: Setting) -> str:
     if known.choices:
         return f"one of {', '.join(known.choices)}"
-    words = _KIND.get(known.kind, known.description)
+    words = _KIND.get(known.kind, "text")
     if known.kind not in (int, float) or known.least == -math.inf:
         return words
     least = f"{'over' if known.above else 'at least'} {known.least:g}"

@@ -44,7 +44,7 @@ IMPOSSIBLE = [
         {"flags": ["-t", "7"], "file": 'metric = "angle"', "ARCFACE_METRIC": "euclidean"},
         "--threshold 7 is no euclidean distance: it must lie between 0 and 2 (ARCFACE_METRIC euclidean)",
     ),
-    ({"flags": ["--device", ""]}, "--device: the word is empty"),
+    ({"flags": ["--device", ""]}, "--device: the word is empty; it takes: auto, cpu, cuda"),
 ]
 
 

@@ -19,7 +19,11 @@ def verify(
     ] = None,
     pairs: Annotated[
         Path | None,
-        typer.Option(help="Compare every pair of a CSV file with columns file_a,file_b.", metavar="FILE"),
+        typer.Option(
+            help="Compare every pair of a CSV file with columns file_a,file_b.",
+            metavar="FILE",
+            parser=options.path,
+        ),
     ] = None,
     threshold: options.Threshold = None,
     max_distance: options.MaxDistance = None,
