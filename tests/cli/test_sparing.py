@@ -106,6 +106,17 @@ def test_a_manifest_that_align_didnt_write_is_not_replaced(
     assert contents(place) == before
 
 
+def test_a_manifest_of_features_replaces_only_its_like(arcface: Arcface, place: Path) -> None:
+    (place / "x.manifest.jsonl").write_text(FOREIGN)
+    before = contents(place)
+    answer = arcface("embed", "album/ada.jpg", "-o", "x.npy")
+    assert (answer.status, len(answer.said)) == (2, 1), answer
+    assert "x.manifest.jsonl is no manifest of arcface embed" in answer.err
+    assert contents(place) == before
+    (place / "x.manifest.jsonl").unlink()
+    assert [arcface("embed", "album/ada.jpg", "-o", "x.npy").status for _ in range(2)] == [0, 0]
+
+
 @pytest.mark.parametrize(
     ("content", "told"),
     [

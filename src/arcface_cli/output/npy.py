@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import shutil
@@ -10,12 +11,15 @@ from typing import BinaryIO
 
 import numpy as np
 
+from arcface_cli.errors import UsageError
+from arcface_cli.inputs.names import printable
 from arcface_cli.output.columns import folder_of, spool, write_header
 from arcface_cli.output.files import whole_file
 from arcface_cli.output.records import Record
 from arcface_cli.output.sinks import Sink, to_json
 
 _FLOAT32 = np.dtype("<f4")
+_BEGINNING = b'{"features": '
 
 
 def manifest_path(features: Path) -> Path:
@@ -23,16 +27,28 @@ def manifest_path(features: Path) -> Path:
     return features.with_suffix(".manifest.jsonl")
 
 
+def require_own_manifest(path: Path) -> None:
+    """Raise UsageError for a file in the manifest's place that isn't one: nobody typed that name."""
+    with contextlib.suppress(OSError), path.open("rb") as file:  # writing says why it can't be
+        if file.read(len(_BEGINNING)) != _BEGINNING:
+            raise UsageError(
+                f"{printable(str(path))} is no manifest of arcface embed, and would be replaced",
+                hint="name another file with -o, or move that one away",
+            )
+
+
 class NpySink(Sink):
     """x.npy: (N, D) float32, a row a face; x.manifest.jsonl: a first line about the whole, then the records.
 
     The first line counts rows and records and has the SHA-256 of x.npy, so that two files that don't
-    belong together are told apart. A face's `row` is its row in x.npy.
+    belong together are told apart. A face's `row` is its row in x.npy. Raises UsageError where another file
+    has the manifest's name.
     """
 
     features = "array"
 
     def __init__(self, stream: BinaryIO, output: Path, dimension: int) -> None:
+        require_own_manifest(manifest_path(output))
         self._stream = stream
         self._output = output
         self._dimension = dimension
