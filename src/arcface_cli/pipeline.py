@@ -8,7 +8,6 @@ photographs go through the recogniser together while the workers decode ahead.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import queue
 import threading
@@ -98,20 +97,15 @@ def process_with_pauses(
 
 
 def _in_order(photos: Iterable[Photo], stages: Stages, workers: int) -> Iterator[PhotoOutcome | None]:
-    line = _Line(replace(stages, room=Room.for_workers(workers)), workers)
     pool = ThreadPoolExecutor(workers, thread_name_prefix="photo")
-
-    def begin(photo: Photo) -> Future[Outcome[PhotoFaces]]:
-        outcome = line.join(photo)
-        pool.submit(line.serve)
-        return outcome
-
-    feed = _Feed(photos, begin, workers * WINDOW)
+    line = _Line(replace(stages, room=Room.for_workers(workers)), workers, pool.submit)
+    feed = _Feed(photos, line.join, workers * WINDOW)
     try:
         yield from feed.outcomes()
     finally:
         feed.stop()
-        pool.shutdown(wait=True, cancel_futures=True)
+        line.send_away()
+        pool.shutdown()
 
 
 class _Feed:
@@ -178,23 +172,43 @@ class _Line:
     """Photographs that wait for a worker. Each takes its share of them at once, so few are spread, and many
     are worked on together."""
 
-    def __init__(self, stages: Stages, workers: int) -> None:
+    def __init__(self, stages: Stages, workers: int, submit: Callable[[Callable[[], None]], object]) -> None:
         self._stages = stages
         self._workers = workers
+        self._submit = submit
         self._waiting: deque[tuple[Photo, Future[Outcome[PhotoFaces]]]] = deque()
+        self._at_work = 0
+        self._lock = threading.Lock()
 
     def join(self, photo: Photo) -> Future[Outcome[PhotoFaces]]:
-        """Put a photograph at the end; what becomes of it."""
+        """Put a photograph at the end, and call a worker unless all are at work; what becomes of it."""
         outcome: Future[Outcome[PhotoFaces]] = Future()
-        self._waiting.append((photo, outcome))
+        with self._lock:
+            self._waiting.append((photo, outcome))
+            if self._at_work < self._workers:
+                self._at_work += 1
+                self._submit(self._serve)
         return outcome
 
-    def serve(self) -> None:
-        """Work on the next few, or do nothing when others have taken them all."""
-        taken = []
-        with contextlib.suppress(IndexError):
-            for _ in range(max(1, min(TOGETHER, len(self._waiting) // self._workers))):
-                taken.append(self._waiting.popleft())
+    def send_away(self) -> None:
+        """Forget who still waits: nobody asks for their outcome any more."""
+        with self._lock:
+            self._waiting.clear()
+
+    def _serve(self) -> None:
+        while taken := self._next():
+            self._work_on(taken)
+
+    def _next(self) -> list[tuple[Photo, Future[Outcome[PhotoFaces]]]]:
+        """A worker's share; without one it has left."""
+        with self._lock:
+            share = max(1, min(TOGETHER, len(self._waiting) // self._workers))
+            taken = [self._waiting.popleft() for _ in range(min(share, len(self._waiting)))]
+            if not taken:
+                self._at_work -= 1
+        return taken
+
+    def _work_on(self, taken: list[tuple[Photo, Future[Outcome[PhotoFaces]]]]) -> None:
         try:
             outcomes = work_together([photo for photo, _ in taken], self._stages)
         except BaseException:  # whose fault it was, and what became of those before it, each alone will tell

@@ -6,7 +6,7 @@ import hashlib
 import random
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -32,6 +32,7 @@ from arcface_cli.pipeline import (
     TOGETHER,
     WINDOW,
     Stages,
+    _Line,
     process,
     process_with_pauses,
     work_through,
@@ -267,16 +268,16 @@ def test_limits_on_bytes_and_pixels_hold_before_anything_is_decoded(tmp_path: Pa
 
 
 class Crowded(FakeDetector):
-    """Remembers how many pictures it was shown at a time; the first waits until it is let go on."""
+    """Remembers the widths of what it was shown at a time; the first waits until it is let go on."""
 
     def __init__(self, go_on: threading.Event) -> None:
         super().__init__([face_at()])
-        self.counts: list[int] = []
+        self.shown: list[list[int]] = []
         self._go_on = go_on
 
     def detect_each(self, images: Sequence[NDArray[np.uint8]]) -> list[tuple[DetectedFace, ...]]:
         self._go_on.wait(10)
-        self.counts.append(len(images))
+        self.shown.append([image.shape[1] for image in images])
         return super().detect_each(images)
 
 
@@ -295,8 +296,21 @@ def test_a_worker_takes_what_waits_through_the_stages_side_by_side(tmp_path: Pat
     detector = Crowded(go_on)
     outcomes = queued([photo_file(tmp_path, "a.png")] * (WINDOW - 1), detector, go_on)
     assert all(isinstance(outcome, Done) for outcome in outcomes)
-    assert max(detector.counts) == TOGETHER
-    assert sum(detector.counts) == WINDOW - 1
+    assert max(map(len, detector.shown)) == TOGETHER
+    assert sum(map(len, detector.shown)) == WINDOW - 1
+
+
+def test_no_more_workers_are_called_than_there_are_and_nothing_is_left_behind(tmp_path: Path) -> None:
+    called: list[Callable[[], None]] = []
+    line = _Line(stages(), 2, called.append)
+    photo = photo_file(tmp_path, "a.png")
+    for _ in range(3):  # all have left before the next come
+        outcomes = [line.join(photo) for _ in range(10)]
+        assert len(called) == 2
+        while called:
+            called.pop()()
+        for outcome in outcomes:
+            done(outcome.result(timeout=0))
 
 
 def test_a_large_picture_is_worked_on_alone_and_keeps_its_place(tmp_path: Path) -> None:
@@ -306,7 +320,7 @@ def test_a_large_picture_is_worked_on_alone_and_keeps_its_place(tmp_path: Path) 
     small = photo_file(tmp_path, "a.png")
     outcomes = queued([small, small, large, small], detector, go_on)
     assert [done(outcome).picture.width for outcome in outcomes] == [160, 160, 2200, 160]
-    assert 1 in detector.counts[1:]
+    assert [2200] in detector.shown
 
 
 def test_photographs_worked_on_together_fare_as_alone(tmp_path: Path) -> None:
