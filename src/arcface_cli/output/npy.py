@@ -30,7 +30,7 @@ def manifest_path(features: Path) -> Path:
 def require_own_manifest(path: Path) -> None:
     """Raise UsageError for a file in the manifest's place that isn't one: nobody typed that name."""
     with contextlib.suppress(OSError), path.open("rb") as file:  # writing says why it can't be
-        if file.read(len(_BEGINNING)) != _BEGINNING:
+        if file.read(len(_BEGINNING)) not in (b"", _BEGINNING):
             raise UsageError(
                 f"{printable(str(path))} is no manifest of arcface embed, and would be replaced",
                 hint="name another file with -o, or move that one away",

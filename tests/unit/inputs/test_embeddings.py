@@ -440,6 +440,7 @@ FUZZ = settings(max_examples=60, deadline=None, suppress_health_check=[HealthChe
 def test_a_mutated_file_gives_unit_vectors_or_one_deliberate_error(
     tmp_path: Path, form: str, data: st.DataObject
 ) -> None:
+    (tmp_path / "x.manifest.jsonl").unlink(missing_ok=True)  # an earlier one, damaged, isn't replaced
     path = write_features(tmp_path / f"x.{form}", unit_rows(3))
     target = path
     if form == "npy" and data.draw(st.booleans()):
