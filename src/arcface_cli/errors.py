@@ -17,8 +17,8 @@ for the whole class.
     │       ├── NoFace, SeveralFaces, FaceTooSmall, DetectionScoreLow, FaceBlurred, FaceTurned,
     │       │   FaceUnderexposed, FaceOverexposed, DegenerateLandmarks, UnusableFeature
     ├── MachineError                     5  this machine can't do it
-    │   ├── RuntimeMissing, PackageMissing, DeviceUnavailable, ModelMissing, ModelUnusable,
-    │   │   LicenceNotAccepted, DownloadFailed, WeightsDamaged, NoOperatingPoint
+    │   ├── RuntimeMissing, PackageMissing, DeviceUnavailable, OutOfMemory, ModelMissing,
+    │   │   ModelUnusable, LicenceNotAccepted, DownloadFailed, WeightsDamaged, NoOperatingPoint
     ├── GalleryError                     6
     │   ├── GalleryMissing, GalleryLocked, GalleryDamaged, GalleryNewer, GalleryModelMismatch,
     │   │   SubjectMissing, SubjectExists, TemplateMissing
@@ -253,6 +253,11 @@ class PackageMissing(MachineError):
 
 class DeviceUnavailable(MachineError):
     code = "device_unavailable"
+
+
+class OutOfMemory(MachineError):
+    code = "out_of_memory"
+    default_hint = "close other programs, or work on less at once: -j 1, a smaller --batch"
 
 
 class ModelMissing(MachineError):

@@ -71,6 +71,7 @@ class Settings:
     device: str = "auto"
     precision: PrecisionName = "fp32"
     tensorrt: bool = False
+    gpu_memory: float | None = None
     threshold: float | None = None
     max_distance: float | None = None
     metric: MetricName | None = None
@@ -103,6 +104,7 @@ KNOWN: Mapping[str, Setting] = {
     "device": Setting(str, "auto, cpu, cuda, cuda:N, or cuda:0,1 for several cards"),
     "precision": Setting(str, "of the recogniser's arithmetic", choices=get_args(PrecisionName)),
     "tensorrt": Setting(bool, "run the recogniser through TensorRT"),
+    "gpu_memory": Setting(float, "GiB of a card that each network may take", 0, above=True),
     "threshold": Setting(float, "similarity from which two faces match"),
     "max_distance": Setting(float, "distance up to which two faces match"),
     "metric": Setting(str, "what a threshold or distance is given in", choices=get_args(MetricName)),

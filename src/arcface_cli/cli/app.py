@@ -15,7 +15,7 @@ import typer
 from arcface_cli import __version__
 from arcface_cli.cli.console import open_closed_streams, say, say_error
 from arcface_cli.cli.stopping import STOP
-from arcface_cli.errors import BUG_STATUS, INTERRUPTED_STATUS, ArcfaceError, OutputError
+from arcface_cli.errors import BUG_STATUS, INTERRUPTED_STATUS, ArcfaceError, OutOfMemory, OutputError
 
 ClickException: type[Exception] = typer.BadParameter.__mro__[2]
 """Base of Typer's own complaints about the command line, wherever this Typer keeps it."""
@@ -125,7 +125,7 @@ def run(arguments: list[str]) -> int:
     except ClickException as error:
         return _say_usage(error)
     except Exception as error:
-        return _say_bug(error, arguments)
+        return _say_unforeseen(error, arguments)
     if status == INTERRUPTED_STATUS:  # which is also what Typer makes of a KeyboardInterrupt
         say(f"interrupted; {way_on(arguments)}")
     return status if isinstance(status, int) else 0
@@ -158,7 +158,11 @@ def _end_quietly() -> int:
     return 0
 
 
-def _say_bug(error: Exception, arguments: list[str]) -> int:
+def _say_unforeseen(error: Exception, arguments: list[str]) -> int:
+    """What the machine refused, or else a bug."""
+    if isinstance(error, MemoryError):
+        say_error(OutOfMemory(f"there is too little memory ({error})" if str(error) else "out of memory"))
+        return OutOfMemory.exit_status
     if isinstance(error, OSError) and error.errno is not None:
         say_error(OutputError(f"the operating system refused: {error}"))
         return OutputError.exit_status

@@ -260,7 +260,7 @@ def session_options(settings: Settings, *, workers: int, verbosity: int) -> Sess
     if choice.remark is not None and not settings.quiet:
         say(choice.remark)
     threads = max(1, _cores(settings) // workers)
-    return SessionOptions(choice.device, threads=threads, chatty=verbosity >= 2)
+    return SessionOptions(choice.device, threads=threads, chatty=verbosity >= 2, memory=settings.gpu_memory)
 
 
 def _cores(settings: Settings) -> int:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from arcface_cli.errors import DeviceUnavailable, ModelUnusable
+from arcface_cli.errors import DeviceUnavailable, ModelUnusable, OutOfMemory
 from arcface_cli.faces import Fed
 from arcface_cli.runtime.devices import (
     CPU,
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 CPU_PROVIDER = "CPUExecutionProvider"
 CUDA_PROVIDER = "CUDAExecutionProvider"
 _FATAL_ONLY, _EVERYTHING = 4, 1
+_SHORT_OF_MEMORY = ("Failed to allocate memory", "smaller than requested bytes", "out of memory", "bad_alloc")
+"""What the runtime says of its arenas, CUDA of a card, and C++ of the rest; there is no class for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,8 @@ class SessionOptions:
 
     threads: of one run, on the CPU; 0 leaves it to the runtime.  varied: whether inputs come in many shapes.
     exact: on CUDA, factors keep their 24 bits; else float32 products are TF32's, of 11.  engines: of
-    TensorRT, which then goes before CUDA (`networks.open_network`); None: CUDA alone.
+    TensorRT, which then goes before CUDA (`networks.open_network`); None: CUDA alone.  memory: GiB of a card
+    that CUDA may take for the network; None: what there is.
     """
 
     device: Device = CPU
@@ -44,6 +47,7 @@ class SessionOptions:
     exact: bool = False
     chatty: bool = False
     engines: Engines | None = None
+    memory: float | None = None
 
 
 class Session:
@@ -84,15 +88,28 @@ class Session:
         return once
 
     def run(self, blob: Fed) -> list[NDArray[np.float32]]:
-        """Feed the first input; return every output, in graph order. Raises ModelUnusable if it fails."""
+        """Feed the first input; return every output, in graph order.
+
+        Raises MemoryError on the CPU and OutOfMemory on a card where there is too little, else ModelUnusable.
+        """
         try:
             outputs: list[NDArray[np.float32]] = self._session.run(None, {self.input_name: blob})
         except Exception as error:  # the runtime's own exceptions share no base class
-            raise ModelUnusable(
-                f"{self.name}: the network failed on input {blob.shape} ({_first_line(error)})",
-                hint="verify the weights with: arcface models verify",
-            ) from error
+            raise self._failure(blob.shape, error) from error
         return outputs
+
+    def _failure(self, shape: tuple[int, ...], error: Exception) -> Exception:
+        if not any(words in str(error) for words in _SHORT_OF_MEMORY):
+            return ModelUnusable(
+                f"{self.name}: the network failed on input {shape} ({_first_line(error)})",
+                hint="verify the weights with: arcface models verify",
+            )
+        short = f"{self.name}: {self.device} has too little memory for input {shape}"
+        if self.device == CPU:  # which costs the photograph and not the run
+            return MemoryError(short)
+        return OutOfMemory(
+            short, hint="use a smaller --batch, raise ARCFACE_GPU_MEMORY if it is set, or free the card"
+        )
 
 
 def open_session(
@@ -149,13 +166,15 @@ def cuda_options(options: SessionOptions) -> dict[str, str]:
     """What the CUDA provider is told.
 
     Memory is taken as it is needed, not doubled each time, so that a long run leaves room for the search
-    index. cuDNN tries every algorithm for a new shape, which takes seconds: not where shapes vary.
+    index; `options.memory` limits it. cuDNN tries every algorithm for a new shape, which takes seconds: not
+    where shapes vary.
     """
     return {
         "device_id": str(options.device.cuda_index),
         "arena_extend_strategy": "kSameAsRequested",
         "cudnn_conv_algo_search": "HEURISTIC" if options.varied else "EXHAUSTIVE",
         "use_tf32": "0" if options.exact else "1",
+        **({} if options.memory is None else {"gpu_mem_limit": str(int(options.memory * 2**30))}),
     }
 
 

@@ -46,6 +46,15 @@ def detector_graph(path: Path) -> Path:
     return _saved(path, nodes, inputs, outputs, [numpy_helper.from_array(kernel, "kernel")])
 
 
+def greedy_graph(path: Path) -> Path:
+    """One pixel repeated: (1, 3, 1, 1) -> 3 PB, which no machine has."""
+    shape = np.array([1, 3, 2**24, 2**24], np.int64)
+    nodes = [helper.make_node("Expand", ["input", "shape"], ["output"])]
+    inputs = [helper.make_tensor_value_info("input", TensorProto.FLOAT, [1, 3, 1, 1])]
+    outputs = [helper.make_tensor_value_info("output", TensorProto.FLOAT, [1, 3, "H", "W"])]
+    return _saved(path, nodes, inputs, outputs, [numpy_helper.from_array(shape, "shape")])
+
+
 def mixing_graph(
     path: Path, *, channels: int = 3, shape_as_constant: bool = False, reshaped_slope: bool = False
 ) -> Path:

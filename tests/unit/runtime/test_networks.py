@@ -10,15 +10,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from small_graphs import detector_graph, recogniser_graph, two_input_graph
+from small_graphs import detector_graph, greedy_graph, recogniser_graph, two_input_graph
 
-from arcface_cli.errors import DeviceUnavailable, ModelUnusable
+from arcface_cli.errors import DeviceUnavailable, ModelUnusable, OutOfMemory
 from arcface_cli.imaging.blob import PixelScaling
 from arcface_cli.runtime.devices import CPU, Device
 from arcface_cli.runtime.engines import Engine
 from arcface_cli.runtime.graphs import read_facts
 from arcface_cli.runtime.networks import Precision, Rewrite, open_network
 from arcface_cli.runtime.sessions import (
+    Session,
     SessionOptions,
     _providers,
     check_serving,
@@ -105,6 +106,24 @@ def test_cuda_is_told_what_varies_and_what_must_be_exact() -> None:
 
 def tensorrt_engine(folder: Path) -> Engine:
     return Engine(folder, most=8, half=False, what="net.onnx on X", tell=lambda line: None)
+
+
+def test_cuda_is_held_to_the_memory_that_a_network_may_take() -> None:
+    assert "gpu_mem_limit" not in cuda_options(SessionOptions(Device((0,))))
+    assert cuda_options(SessionOptions(Device((0,)), memory=1.5))["gpu_mem_limit"] == str(3 * 2**29)
+
+
+def test_a_run_that_needs_more_memory_than_there_is_costs_the_photograph_on_a_cpu_and_the_run_on_a_card(
+    tmp_path: Path,
+) -> None:
+    session = open_network(greedy_graph(tmp_path / "r.onnx"), Rewrite(), Precision.FP32, SessionOptions())
+    picture = np.zeros((1, 3, 1, 1), np.float32)
+    with pytest.raises(MemoryError, match=r"r\.onnx: cpu has too little memory for input \(1, 3, 1, 1\)"):
+        session.run(picture)
+    with pytest.raises(OutOfMemory, match=r"r\.onnx: cuda:0 has too little memory") as told:
+        Session(session._session, session.name, Device((0,))).run(picture)
+    assert told.value.hint is not None
+    assert "--batch" in told.value.hint
 
 
 def test_tensorrt_goes_before_cuda_on_the_same_card_and_the_cpu_comes_last(tmp_path: Path) -> None:
