@@ -105,7 +105,7 @@ def _in_order(photos: Iterable[Photo], stages: Stages, workers: int) -> Iterator
     finally:
         feed.stop()
         line.send_away()
-        pool.shutdown()
+        pool.shutdown(wait=False)  # one may hang in a read of standard input, and nobody asks for the rest
 
 
 class _Feed:

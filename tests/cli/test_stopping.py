@@ -124,6 +124,79 @@ def test_a_photograph_that_is_done_is_told_though_the_next_name_is_long_in_comin
     assert [Path(json.loads(record)["input"]).name for record in told.read_text().splitlines()] == names
 
 
+@pytest.mark.parametrize(
+    "line", ["embed -", "identify -", "verify - {bob}", "enroll - --name Ada", "embed {bob} -"]
+)
+@pytest.mark.usefixtures("known")
+def test_a_run_that_waits_for_a_photograph_on_standard_input_is_stopped(album: Path, line: str) -> None:
+    words = [word.format(bob=album / "bob.jpg") for word in line.split()]
+    with running([*words, "--no-progress"], stdin=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        process.stdin.write("half a photograph")
+        process.stdin.flush()
+        wait_until(lambda: threads(process) > 2)
+        time.sleep(0.3)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 143
+
+
+@pytest.mark.usefixtures("known")
+def test_whoever_asks_only_whether_is_told_at_the_first_match(album: Path) -> None:
+    with running(["identify", "-e", "-q", "--files-from", "-"], stdin=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        process.stdin.write(f"{album / 'ada.jpg'}\n{album / 'bob.jpg'}\n")
+        process.stdin.flush()
+        assert process.wait(20) == 0
+
+
+def threads(process: subprocess.Popen[str]) -> int:
+    return len(list(Path(f"/proc/{process.pid}/task").iterdir()))
+
+
+def test_a_person_is_enrolled_though_the_next_row_is_long_in_coming(album: Path, own_place: Path) -> None:
+    told = own_place / "stdout"
+    os.mkfifo("rows.csv")
+    with (
+        told.open("wb") as out,
+        running(["enroll", "--manifest", "rows.csv", "--no-progress"], stdout=out.fileno()) as process,
+        Path("rows.csv").open("w") as rows,
+    ):
+        for count, name in enumerate(["ada", "bob"], start=1):
+            rows.write(("file,person\n" if count == 1 else "") + f"{album / name}.jpg,{name}\n")
+            rows.flush()
+            wait_until(lambda count=count: told.read_text().count("\n") == count)
+        rows.close()
+        assert process.wait(30) == 0
+
+
+SIGNALLED_WHILE_LOADING = """
+import os, signal
+try:
+    os.kill(os.getpid(), signal.SIGINT)
+    for _ in range(1000): pass
+except BaseException as error:
+    raise ImportError("half loaded") from error
+"""
+
+
+def test_a_library_that_makes_an_error_of_its_own_of_a_signal_is_not_blamed(
+    album: Path, own_place: Path
+) -> None:
+    (own_place / "fakes").mkdir()
+    (own_place / "fakes" / "onnxruntime.py").write_text(SIGNALLED_WHILE_LOADING)
+    answer = subprocess.run(
+        command_line("embed", album / "bob.jpg"),
+        env=environment(PYTHONPATH=f"{own_place / 'fakes'}{os.pathsep}{SOURCES}"),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert answer.returncode == 130
+    assert answer.stderr.startswith("arcface: interrupted; run it again")
+    assert answer.stderr.count("\n") == 1
+
+
 def test_a_signal_that_comes_twice_at_once_is_one_signal(words: list[str], folder: Path) -> None:
     with running(words) as process:
         wait_until(lambda: size_in(folder) > 0)

@@ -18,3 +18,8 @@ def test_a_run_that_can_be_continued_is_begun_again_as_it_was() -> None:
     assert way_on(["embed", "a.jpg", "-o", "x.jsonl", "--resume"]).startswith("what was written stays")
     assert way_on(["enroll", "people"]).startswith("what was enrolled stays")
     assert way_on(["verify", "-", "a.jpg"]) == "run it again"
+
+
+def test_standard_input_is_not_there_twice_but_a_list_can_be() -> None:
+    assert way_on(["embed", "a.jpg", "-"]) == "run it again"
+    assert "-o FILE.jsonl and --resume" in way_on(["embed", "--files-from", "-"])

@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Iterable
 from importlib import import_module
+from itertools import pairwise
 from typing import Annotated
 
 import typer
@@ -111,21 +112,16 @@ def run(arguments: list[str]) -> int:
     try:
         asked = [word for word in arguments[:1] if word in PANELS]
         status = build_app(asked or PANELS)(args=arguments, prog_name="arcface", standalone_mode=False)
-    except ArcfaceError as error:
-        say_error(error)
-        return error.exit_status
     except (KeyboardInterrupt, typer.Abort):
         status = INTERRUPTED_STATUS
-    except BrokenPipeError:
-        return _end_quietly()
     except SystemExit as end:
         if isinstance(end.__context__, BrokenPipeError):  # Typer ends with 1 then, which would read as "no"
             return _end_quietly()
         raise
-    except ClickException as error:
-        return _say_usage(error)
     except Exception as error:
-        return _say_unforeseen(error, arguments)
+        if not STOP.is_asked:
+            return _told(error, arguments)
+        status = INTERRUPTED_STATUS  # a library that was loading made an error of its own of the signal
     if status == INTERRUPTED_STATUS:  # which is also what Typer makes of a KeyboardInterrupt
         say(f"interrupted; {way_on(arguments)}")
     return status if isinstance(status, int) else 0
@@ -137,9 +133,26 @@ def way_on(arguments: list[str]) -> str:
         return "what was written stays: run the same command again to go on"
     if "enroll" in arguments[:1]:
         return "what was enrolled stays: run the same command again to go on"
-    ways = {"embed": "-o FILE and --resume", "identify": "-o FILE and --resume", "align": "--resume"}
+    to_a_file = "-o FILE.jsonl and --resume"
+    ways = {"embed": to_a_file, "identify": to_a_file, "align": "--resume"}
     way = next((ways[verb] for verb in arguments[:1] if verb in ways), None)
-    return "run it again" if way is None else f"run it again; with {way} it goes on where it stopped"
+    once = any(word == "-" and before != "--files-from" for before, word in pairwise(arguments))
+    if way is None or once:  # a photograph on standard input isn't there twice
+        return "run it again"
+    return f"run it again; with {way} it goes on where it stopped"
+
+
+def _told(error: Exception, arguments: list[str]) -> int:
+    """The exit status of an error, which is said in one line."""
+    match error:
+        case ArcfaceError():
+            say_error(error)
+            return error.exit_status
+        case BrokenPipeError():
+            return _end_quietly()
+        case ClickException():
+            return _say_usage(error)
+    return _say_unforeseen(error, arguments)
 
 
 def _say_usage(error: Exception) -> int:

@@ -80,13 +80,15 @@ class Target:
 class Batch:
     """One run of a verb over many inputs.
 
-    count: says how many inputs there are, where that can be found out beside the work.
+    count: says how many inputs there are, where that can be found out beside the work.  one_is_enough: end
+    with the first match.
     """
 
     settings: Settings
     fail_fast: bool = False
     verbosity: int = 0
     count: Callable[[], int] | None = None
+    one_is_enough: bool = False
     tally: Tally = field(default_factory=Tally)
     started: float = field(default_factory=time.monotonic)
 
@@ -111,6 +113,8 @@ class Batch:
                 STOP.go_on()
                 if self.fail_fast and isinstance(outcome, Failed):
                     say("stopped at the first failure, as --fail-fast asks")
+                    return
+                if self.one_is_enough and self.tally.matches:
                     return
 
     def finish(self, command: str, *, unanswered: bool = False) -> None:

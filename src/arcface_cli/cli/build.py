@@ -111,12 +111,13 @@ def _pictures(into: Path | None) -> Pictures | None:
 
 
 def is_streamed(params: dict[str, Any]) -> bool:
-    """Whether the list of photographs comes through a pipe or from a terminal, and may be long in coming."""
-    files_from: Path | None = params.get("files_from")
-    if files_from is None:
+    """Whether photographs are listed through a pipe or from a terminal, and may be long in coming."""
+    lists = [params.get(name) for name in ("files_from", "manifest", "pairs")]
+    named: Path | None = next((each for each in lists if each is not None), None)
+    if named is None:
         return False
     try:
-        return not stat.S_ISREG(os.stat(0 if str(files_from) == "-" else files_from).st_mode)  # noqa: PTH116
+        return not stat.S_ISREG(os.stat(0 if str(named) == "-" else named).st_mode)  # noqa: PTH116
     except OSError:  # for whoever reads it to say
         return False
 

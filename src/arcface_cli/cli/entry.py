@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 
-from arcface_cli.cli.console import say
 from arcface_cli.cli.stopping import STOP
-from arcface_cli.errors import INTERRUPTED_STATUS
 
 
 def main() -> None:
@@ -17,5 +16,6 @@ def main() -> None:
 
         app.main()
     except KeyboardInterrupt:
-        say("interrupted; run it again")
-        os._exit(STOP.status(INTERRUPTED_STATUS))
+        with contextlib.suppress(OSError):
+            os.write(2, b"arcface: interrupted; run it again\n")
+        os._exit(STOP.status(0))

@@ -25,7 +25,15 @@ def enroll_photographs(params: dict[str, Any]) -> int:
     work = Batch(settings, params["fail_fast"], verbosity, build.counter(params))
     agreement = Agreement()
     with open_sink(Target("enroll", settings, params["output"])) as sink:
-        shop = build.workshop("enroll", settings, photos, recognise=True, faces="one", verbosity=verbosity)
+        shop = build.workshop(
+            "enroll",
+            settings,
+            photos,
+            recognise=True,
+            faces="one",
+            verbosity=verbosity,
+            streamed=build.is_streamed(params),
+        )
         with enrolment(settings, shop, dry_run=params["dry_run"]) as results:
             work.run(sink, results, noted(agreement, shop.run))
     work.finish("enroll")
@@ -40,8 +48,10 @@ def identify_photographs(params: dict[str, Any]) -> int:
     settings, photos = loaded.values, build.photos(params, into=params["draw"])
     people, point = known_people(loaded, yes=params["yes"])
     verbosity: int = params["verbose"]
-    work = Batch(settings, params["fail_fast"], verbosity, build.counter(params, into=params["draw"]))
     target = Target("identify", settings, params["output"], status_only=params["exists"])
+    counter = build.counter(params, into=params["draw"])
+    enough = target.silent and params["draw"] is None
+    work = Batch(settings, params["fail_fast"], verbosity, counter, one_is_enough=enough)
     made_with = identifying(settings, point, params["draw"])
     earlier = target.resume(photos, work.tally, made_with) if params["resume"] else None
     with open_sink(target, earlier) as sink:

@@ -31,7 +31,12 @@ class Stop:
 
         A native library that was loading at that moment may have made an error of its own of it.
         """
-        return status if self._since is None else 128 + self._number
+        return 128 + self._number if self.is_asked else status
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether a signal has asked to stop."""
+        return self._since is not None
 
     def go_on(self) -> None:
         """Between two photographs: raise KeyboardInterrupt if a signal has asked to stop.
@@ -39,7 +44,7 @@ class Stop:
         A native library that was loading when it came may have swallowed the first one, and the night's run
         would go on to its end.
         """
-        if self._since is not None:
+        if self.is_asked:
             raise KeyboardInterrupt
 
     def _stop(self, number: int, frame: FrameType | None) -> None:

@@ -19,12 +19,14 @@ def pairs(path: Path) -> Iterator[Pair]:
     """The pairs of a CSV or TSV file with a header that names two columns of files, lazily.
 
     A column of `FIRST` and one of `SECOND`; others are passed over. Files are relative to the table's
-    folder. Raises InvalidList for a wrong header at once, for a short row when it is reached, and what
-    opening the table raises.
+    folder. A row without two files is a pair whose photographs say so when they are read. Raises InvalidList
+    at once for a wrong header and for a table without a row, and what opening the table raises.
     """
     rows = _rows(path)
     first = next(rows, None)  # opens the table and reads its header now, not in the middle of a run
-    return iter(()) if first is None else chain([first], rows)
+    if first is None:
+        raise InvalidList(f"{printable(str(path))} lists no pairs", hint="give it a row for each pair")
+    return chain([first], rows)
 
 
 def _rows(path: Path) -> Iterator[Pair]:
@@ -36,7 +38,7 @@ def _rows(path: Path) -> Iterator[Pair]:
             reader = csv.DictReader(stream, delimiter=delimiter)
             columns = _columns(reader.fieldnames or (), shown)
             for row in reader:
-                yield _pair(row, columns, path.parent, f"{shown}, line {reader.line_num}")
+                yield _pair(row, columns, path, reader.line_num)
     except OSError as error:
         raise opening_failed(error, str(path).encode(errors="surrogateescape"), shown) from error
     except csv.Error as error:
@@ -54,8 +56,11 @@ def _columns(header: Sequence[str], shown: str) -> tuple[str, str]:
     return found[0], found[1]
 
 
-def _pair(row: dict[str, str | None], columns: tuple[str, str], folder: Path, at: str) -> Pair:
+def _pair(row: dict[str, str | None], columns: tuple[str, str], table: Path, line: int) -> Pair:
     first, second = ((row.get(column) or "").strip() for column in columns)
     if not (first and second):
-        raise InvalidList(f"{at}: two files are needed")
-    return Photo(folder / first), Photo(folder / second)
+        broken = Photo(
+            table, failure=InvalidList(f"{printable(str(table))}, line {line}: names no two files")
+        )
+        return broken, broken
+    return Photo(table.parent / first), Photo(table.parent / second)
