@@ -55,3 +55,24 @@ def test_a_table_that_is_none_ends_with_one_line(arcface: Arcface, album: Path) 
     assert answer.status == 2
     assert answer.out == ""
     assert answer.err.count("\n") == 1
+
+
+def test_a_table_without_a_pair_answers_nothing(arcface: Arcface, album: Path) -> None:
+    answer = arcface("verify", "-q", "--pairs", listed(album))
+    assert answer.status == 2
+    assert "lists no pairs" in answer.err
+
+
+def test_a_row_without_two_files_costs_its_own_record(arcface: Arcface, album: Path) -> None:
+    answer = arcface("verify", "--pairs", listed(album, GENUINE, ("ada.jpg", ""), GENUINE))
+    assert answer.status == 3
+    assert [record["status"] for record in answer.records] == ["ok", "failed", "ok"]
+    assert answer.records[1]["error"]["code"] == "invalid_list"
+    assert "line 3" in answer.err
+
+
+def test_the_first_pair_that_fails_ends_the_run_if_that_is_asked(arcface: Arcface, album: Path) -> None:
+    table = listed(album, GENUINE, ("ada.jpg", "missing.jpg"), GENUINE)
+    answer = arcface("verify", "--fail-fast", "--pairs", table)
+    assert answer.status == 3
+    assert len(answer.records) == 2

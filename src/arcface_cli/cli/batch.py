@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, TypeVar
 
 from arcface_cli.cli.console import data_stream, is_terminal, say, say_error, wants_color
 from arcface_cli.cli.pasting import PASTED
@@ -30,6 +30,18 @@ SUFFIX_FORMATS: dict[str, Format] = {
 
 
 BINARY: tuple[Format, ...] = ("npz", "npy", "parquet")
+
+
+class Given(Protocol):
+    """What a record is written for: a photograph, or a pair of them."""
+
+    @property
+    def named(self) -> bool:
+        """Whether it was typed on the command line."""
+        ...
+
+
+Input = TypeVar("Input", bound=Given)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +107,8 @@ class Batch:
     def run(
         self,
         sink: Sink,
-        results: Iterable[tuple[Photo, Outcome[Any]] | None],
-        record_of: Callable[[Photo, Outcome[Any]], Record],
+        results: Iterable[tuple[Input, Outcome[Any]] | None],
+        record_of: Callable[[Input, Outcome[Any]], Record],
     ) -> None:
         """Write the record of every result; tell of those that are no success. None: none for the moment."""
         with contextlib.closing(_as_generator(results)) as stream, self._progress(sink) as advance:
@@ -104,11 +116,11 @@ class Batch:
                 if result is None:
                     STOP.go_on()
                     continue
-                photo, outcome = result
-                record = _with_hint_to_paste(record_of(photo, outcome))
+                given, outcome = result
+                record = _with_hint_to_paste(record_of(given, outcome))
                 with telling_output("the output"):
                     sink.write(record)
-                self._count(photo, outcome, record)
+                self._count(given, outcome, record)
                 advance(self.tally)
                 STOP.go_on()
                 if self.fail_fast and isinstance(outcome, Failed):
@@ -117,27 +129,28 @@ class Batch:
                 if self.one_is_enough and self.tally.matches:
                     return
 
-    def finish(self, command: str, *, unanswered: bool = False) -> None:
+    def finish(self, command: str, *, unanswered: bool = False, what: str = "photograph") -> None:
         """The summary line, where there is more than one input to sum up.
 
         unanswered: neither a record nor the exit status says why there is no answer, so -q doesn't hush it.
         """
         if self.tally.total != 1 and (unanswered or not self.settings.quiet):
-            say(self.tally.summary(command, time.monotonic() - self.started))
+            say(self.tally.summary(command, time.monotonic() - self.started, what))
         elif unanswered and self.settings.quiet and self.tally.only is not None:
             say_error(self.tally.only)
 
-    def _count(self, photo: Photo, outcome: Outcome[Any], record: Record) -> None:
+    def _count(self, given: Given, outcome: Outcome[Any], record: Record) -> None:
         match outcome:
             case Done():
                 self.tally.done += 1
                 self.tally.faces += len(record.get("faces", ()))
-                self.tally.matches += any(face.get("decision") == "match" for face in record.get("faces", ()))
+                decided = any(face.get("decision") == "match" for face in record.get("faces", ()))
+                self.tally.matches += record.get("same_person", decided)
                 return
             case Skipped(reason):
-                self.tally.add_skipped(reason, named=photo.named)
+                self.tally.add_skipped(reason, named=given.named)
             case Failed(reason):
-                self.tally.add_failed(reason, named=photo.named)
+                self.tally.add_failed(reason, named=given.named)
         # What is enrolled or was refused already needs nobody's attention again: the summary counts it.
         if not (self.settings.quiet or isinstance(reason, DuplicatePhoto | RefusedBefore)):
             say_error(reason)
@@ -196,7 +209,7 @@ def _with_hint_to_paste(record: Record) -> Record:
 
 
 def _as_generator(
-    results: Iterable[tuple[Photo, Outcome[Any]] | None],
-) -> Generator[tuple[Photo, Outcome[Any]] | None, None, None]:
+    results: Iterable[tuple[Input, Outcome[Any]] | None],
+) -> Generator[tuple[Input, Outcome[Any]] | None, None, None]:
     """A generator, so that leaving early closes everything behind it."""
     yield from results

@@ -3,27 +3,69 @@
 from __future__ import annotations
 
 import sys
-import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
-from arcface_cli.cli.build import Workshop
-from arcface_cli.cli.console import say, say_error
-from arcface_cli.cli.progress import batch_progress
-from arcface_cli.cli.stopping import STOP
-from arcface_cli.cli.tally import Tally
+from arcface_cli.cli import build
+from arcface_cli.cli.batch import Batch, Target, open_sink
+from arcface_cli.cli.console import say
+from arcface_cli.cli.spoken import check_said
 from arcface_cli.decision import OperatingPoint
 from arcface_cli.errors import UsageError
-from arcface_cli.faces import Done, Outcome, Skipped
+from arcface_cli.faces import Done, Outcome
 from arcface_cli.inputs.photo import Photo
-from arcface_cli.output.files import telling_output
 from arcface_cli.output.records import verified
-from arcface_cli.output.sinks import Sink
 from arcface_cli.pipeline import PhotoOutcome
 from arcface_cli.results import PhotoFaces, VerifiedPair
-from arcface_cli.settings import Settings
 from arcface_cli.workflows.verify import verify
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two photographs, and what became of each."""
+
+    first: PhotoOutcome
+    second: PhotoOutcome
+
+    @property
+    def photos(self) -> tuple[Photo, Photo]:
+        """Both, as they were named."""
+        return self.first[0], self.second[0]
+
+    @property
+    def named(self) -> bool:
+        """Whether they were typed on the command line."""
+        return self.first[0].named
+
+
+def verify_photographs(params: dict[str, Any]) -> int:
+    """Compare what the parameters of `verify` name; return the exit status."""
+    build.require_runtime()
+    loaded = build.settings_from(params)
+    table: Path | None = params["pairs"]
+    settings, photos = loaded.values, photos_of(params["first"], params["second"], table)
+    check_said(loaded, yes=params["yes"])
+    point = build.operating_point(loaded)
+    alone = table is None
+    shown = replace(settings, no_progress=True) if alone else settings
+    work = Batch(shown, params["fail_fast"], params["verbose"])
+    with open_sink(Target("verify", settings, params["output"], status_only=True)) as sink:
+        shop = build.workshop(
+            "verify",
+            settings,
+            photos,
+            recognise=True,
+            faces="largest",
+            verbosity=work.verbosity,
+            streamed=build.is_streamed(params),
+        )
+        answers = _answers(shop.results_with_pauses(), point, choices=alone and not settings.quiet)
+        work.run(sink, answers, lambda pair, answer: verified(shop.run, pair.photos, answer, point))
+    work.finish("verify", unanswered=alone, what="pair")
+    return work.tally.status(every=True)
 
 
 def photos_of(first: str | None, second: str | None, table: Path | None) -> Iterator[Photo]:
@@ -48,44 +90,30 @@ def _photo(name: str) -> Photo:
     return Photo(None, named=True, stream=sys.stdin.buffer) if name == "-" else Photo(Path(name), named=True)
 
 
-def answer(shop: Workshop, point: OperatingPoint, sink: Sink, settings: Settings, *, several: bool) -> int:
-    """Write a record a pair; return the status that says same, different, or why neither."""
-    tally, started = Tally(), time.monotonic()
-    bar = several and not (settings.quiet or settings.no_progress or sink.scrolls)
-    with batch_progress(bar=bar, lines=False, count=None) as advance:
-        for (photo, first), (other, second) in _two_by_two(shop.results()):
-            outcome = verify(first, second, point)
-            with telling_output("the output"):
-                sink.write(verified(shop.run, (photo, other), outcome, point))
-            _count(outcome, tally, named=photo.named, quiet=settings.quiet and several)
-            if not (settings.quiet or several):
-                _mention_others(photo, first)
-                _mention_others(other, second)
-            advance(tally)
-            STOP.go_on()
-    if several and not settings.quiet:
-        say(tally.summary("verify", time.monotonic() - started, what="pair"))
-    return tally.status(every=True)
+def _answers(
+    results: Iterable[PhotoOutcome | None], point: OperatingPoint, *, choices: bool
+) -> Iterator[tuple[Pair, Outcome[VerifiedPair]] | None]:
+    """An answer a pair; None: none for the moment. choices: say which face was compared of several."""
+    for pair in _two_by_two(results):
+        if pair is None:
+            yield None
+            continue
+        yield pair, verify(pair.first[1], pair.second[1], point)
+        if choices:
+            for photo, seen in (pair.first, pair.second):
+                _mention_others(photo, seen)
 
 
-def _two_by_two(results: Iterator[PhotoOutcome]) -> Iterator[tuple[PhotoOutcome, PhotoOutcome]]:
-    for first in results:
-        yield first, next(results)
-
-
-def _count(outcome: Outcome[VerifiedPair], tally: Tally, *, named: bool, quiet: bool) -> None:
-    if isinstance(outcome, Done):
-        tally.done += 1
-        tally.matches += outcome.value.same_person
-        return
-    if isinstance(outcome, Skipped):
-        error = outcome.reason
-        tally.add_skipped(error, named=named)
-    else:
-        error = outcome.error
-        tally.add_failed(error, named=named)
-    if not quiet:
-        say_error(error)
+def _two_by_two(results: Iterable[PhotoOutcome | None]) -> Iterator[Pair | None]:
+    waiting: list[PhotoOutcome] = []
+    for result in results:
+        if result is None:
+            yield None
+            continue
+        waiting.append(result)
+        if len(waiting) == 2:
+            yield Pair(*waiting)
+            waiting = []
 
 
 def _mention_others(photo: Photo, seen: Outcome[PhotoFaces]) -> None:

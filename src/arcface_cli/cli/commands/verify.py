@@ -46,6 +46,7 @@ def verify(
     format: options.OutputFormat = None,
     json: options.AsJson = False,
     jobs: options.Jobs = None,
+    fail_fast: options.FailFast = False,
     no_progress: options.NoProgress = None,
     quiet: options.Quiet = None,
     verbose: options.Verbose = 0,
@@ -57,16 +58,6 @@ def verify(
 
     Example: [bold]if arcface verify -q a.jpg b.jpg; then echo same; fi[/bold]
     """
-    from arcface_cli.cli import build
-    from arcface_cli.cli.batch import Target, open_sink
-    from arcface_cli.cli.pairs import answer, photos_of
-    from arcface_cli.cli.spoken import check_said
+    from arcface_cli.cli.pairs import verify_photographs
 
-    build.require_runtime()
-    loaded = build.settings_from(locals())
-    settings, photos = loaded.values, photos_of(first, second, pairs)
-    check_said(loaded, yes=yes)
-    point = build.operating_point(loaded)
-    with open_sink(Target("verify", settings, output, status_only=True)) as sink:
-        shop = build.workshop("verify", settings, photos, recognise=True, faces="largest", verbosity=verbose)
-        return answer(shop, point, sink, settings, several=pairs is not None)
+    return verify_photographs(locals())
