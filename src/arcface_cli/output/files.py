@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +13,7 @@ from arcface_cli.errors import OutputError, UsageError
 from arcface_cli.imaging.kinds import picture_kind
 from arcface_cli.imaging.signature import is_signed, signed
 from arcface_cli.inputs.names import printable
+from arcface_cli.output.sole import lock, sole_writer
 
 _REASON: dict[int | None, str] = {
     errno.ENOSPC: "the disk is full",
@@ -50,10 +50,11 @@ def whole_file(path: Path, *, picture: bool = False) -> Iterator[BinaryIO]:
     """Write a file that appears under its name, complete and on disk, when the block ends well.
 
     A link stays, and leads to the new file. A device or a pipe (/dev/null, a FIFO) can't appear whole: it is
-    written to as it is, never replaced. picture: one is written, and may replace one that arcface drew.
+    written to as it is, never replaced. picture: one is written, in a moment, and may replace one that
+    arcface drew.
 
-    Raises OutputError when it can't be written, or a run continues it, and UsageError for a folder and for a
-    photograph or a gallery, which nothing that is written may replace.
+    Raises OutputError when it can't be written, or another run writes it, and UsageError for a folder and for
+    a photograph or a gallery, which nothing that is written may replace.
     """
     shown = printable(str(path))
     with telling_output(shown):
@@ -64,20 +65,14 @@ def whole_file(path: Path, *, picture: bool = False) -> Iterator[BinaryIO]:
                 yield file
             return
         target = Path(os.path.realpath(path))
-        with contextlib.suppress(FileNotFoundError, PermissionError), target.open("rb") as earlier:
-            _refuse_precious(earlier.read(_HEAD), shown, picture=picture)
-            lock(earlier, shown)  # else a run that continues it would write into a file without a name
-        temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
-        try:
-            with temporary.open("xb") as file:
-                yield file
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(target)
-            _sync_folder(target.parent)
-        finally:
-            with contextlib.suppress(OSError):
-                temporary.unlink(missing_ok=True)
+        _refuse_precious(_head(target), shown, picture=picture)
+        with sole_writer(target, shown, wait=picture) as file:
+            _refuse_continued(target, shown, wait=picture)
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+            Path(file.name).replace(target)
+        _sync_folder(target.parent)
 
 
 def write_picture(path: Path, picture: bytes) -> None:
@@ -92,9 +87,21 @@ def require_replaceable(path: Path, *, picture: bool = False, called: str | None
     called: its name to people, where that isn't the path.
     """
     if os.path.isfile(path):  # noqa: PTH113 - where Path's raises, for a name too long, writing will say so
-        with contextlib.suppress(FileNotFoundError, PermissionError), path.open("rb") as earlier:
-            shown = printable(str(path)) if called is None else called
-            _refuse_precious(earlier.read(_HEAD), shown, picture=picture)
+        shown = printable(str(path)) if called is None else called
+        _refuse_precious(_head(path), shown, picture=picture)
+
+
+def _head(path: Path) -> bytes:
+    """How a file begins; nothing of one that isn't there or can't be read."""
+    with contextlib.suppress(FileNotFoundError, PermissionError), path.open("rb") as earlier:
+        return earlier.read(_HEAD)
+    return b""
+
+
+def _refuse_continued(target: Path, shown: str, *, wait: bool) -> None:
+    """A run that continues the file would write on into one without a name."""
+    with contextlib.suppress(FileNotFoundError, PermissionError), target.open("rb") as earlier:
+        lock(earlier, shown, shared=True, wait=wait)
 
 
 def _refuse_precious(head: bytes, shown: str, *, picture: bool) -> None:
@@ -108,21 +115,6 @@ def _refuse_precious(head: bytes, shown: str, *, picture: bool) -> None:
         kind = "a picture that arcface didn't draw"
     if kind is not None:
         raise UsageError(f"{shown} is {kind}, and would be replaced", hint="name another file, or remove it")
-
-
-def lock(stream: BinaryIO, shown: str) -> None:
-    """Keep other runs off an open output until it is closed, or else raise OutputError."""
-    try:
-        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        if error.errno in (errno.ENOLCK, errno.EOPNOTSUPP):
-            return  # a file system without locks (docs/batch.md)
-        stream.close()
-        if error.errno != errno.EWOULDBLOCK:
-            raise
-        raise OutputError(
-            f"{shown} is being written by another arcface", hint="let that end, or name another -o"
-        ) from error
 
 
 @contextlib.contextmanager

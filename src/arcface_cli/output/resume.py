@@ -20,7 +20,8 @@ from typing import BinaryIO, Literal
 
 from arcface_cli.errors import UsageError
 from arcface_cli.inputs.names import printable
-from arcface_cli.output.files import lock, telling_output
+from arcface_cli.output.files import telling_output
+from arcface_cli.output.sole import lock, sole_writer
 
 ResumableFormat = Literal["jsonl", "csv", "tsv"]
 RESUMABLE: tuple[ResumableFormat, ...] = ("jsonl", "csv", "tsv")
@@ -50,7 +51,8 @@ class EarlierRecord:
 def locked_output(path: Path) -> BinaryIO:
     """Open an output, made where there is none, to read and to continue; nobody else can until it is closed.
 
-    Raises UsageError for what is no file, OutputError when it can't be written or another process has it.
+    Raises UsageError for what is no file, OutputError when it can't be written or another run writes it,
+    be it to continue it or to replace it.
     """
     shown = printable(str(path))
     with telling_output(shown):
@@ -58,13 +60,16 @@ def locked_output(path: Path) -> BinaryIO:
             raise UsageError(
                 f"--resume: {shown} is no file that could be continued", hint="name a file with -o"
             )
-        while True:
+        with contextlib.ExitStack() as beginning:
+            with contextlib.suppress(PermissionError):  # who can make no file here replaces none either
+                beginning.enter_context(sole_writer(Path(os.path.realpath(path)), shown))
             stream = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644), "r+b")
-            lock(stream, shown)
-            with contextlib.suppress(FileNotFoundError):
-                if os.path.samestat(os.fstat(stream.fileno()), path.stat()):
-                    return stream
-            stream.close()  # it was replaced while we waited for it
+            try:
+                lock(stream, shown)
+            except BaseException:
+                stream.close()
+                raise
+            return stream
 
 
 @contextlib.contextmanager
