@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 import tempfile
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import IO, BinaryIO
+from typing import IO, BinaryIO, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,16 +24,52 @@ def folder_of(stream: BinaryIO) -> Path | None:
     return Path(name).parent if isinstance(name, str) else None
 
 
-def spool(folder: Path | None) -> IO[bytes]:
-    """A nameless temporary file: it goes when it is closed, and with the process."""
-    return tempfile.SpooledTemporaryFile(IN_MEMORY, dir=None if folder is None else str(folder))
+class Spool:
+    """Bytes that are written, then read from the first on; many of them in a nameless temporary file.
+
+    It goes when it is closed or dropped, and with the process. What it still holds back then is not written
+    on the way, as a buffered file's would be: on a full disk that would fail once more, with nobody to tell.
+    """
+
+    def __init__(self, folder: Path | None) -> None:
+        self._held = bytearray()
+        self._file: IO[bytes] | None = None
+        self._folder = folder
+
+    def write(self, data: bytes) -> None:
+        """Add to the end."""
+        self._held += data
+        if len(self._held) >= IN_MEMORY:
+            self._spill()
+
+    def read(self) -> IO[bytes]:
+        """All of it, to be read once; nothing is written any more."""
+        if self._file is None:
+            return io.BytesIO(self._held)
+        self._spill()
+        self._file.seek(0)
+        return io.BufferedReader(cast("io.FileIO", self._file))
+
+    def close(self) -> None:
+        """Let go of the temporary file."""
+        if self._file is not None:
+            self._file.close()
+
+    def _spill(self) -> None:
+        if self._file is None:
+            folder = None if self._folder is None else str(self._folder)
+            self._file = tempfile.TemporaryFile(buffering=0, dir=folder)  # noqa: SIM115 - lives as long as this
+        left = memoryview(self._held)
+        while left:
+            left = left[self._file.write(left) :]
+        self._held = bytearray()
 
 
 class Column(ABC):
     """One array in the making."""
 
     def __init__(self, folder: Path | None) -> None:
-        self._spool = spool(folder)
+        self._spool = Spool(folder)
         self.rows = 0
 
     def close(self) -> None:
@@ -61,8 +98,7 @@ class NumberColumn(Column):
     def write_to(self, stream: IO[bytes]) -> None:
         """Write the array as a .npy file."""
         write_header(stream, self._dtype, (self.rows, *self._shape))
-        self._spool.seek(0)
-        shutil.copyfileobj(self._spool, stream, 1 << 20)
+        shutil.copyfileobj(self._spool.read(), stream, 1 << 20)
 
 
 class TextColumn(Column):
@@ -82,9 +118,9 @@ class TextColumn(Column):
     def write_to(self, stream: IO[bytes]) -> None:
         """Write the array as a .npy file."""
         write_header(stream, np.dtype(f"<U{self._width}"), (self.rows,))
-        self._spool.seek(0)
+        spooled = self._spool.read()
         for _ in range(self.rows):
-            data = self._spool.read(int.from_bytes(self._spool.read(4), "little"))
+            data = spooled.read(int.from_bytes(spooled.read(4), "little"))
             stream.write(data.ljust(self._width * _UTF32, b"\0"))
 
 

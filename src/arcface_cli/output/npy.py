@@ -13,7 +13,7 @@ import numpy as np
 
 from arcface_cli.errors import UsageError
 from arcface_cli.inputs.names import printable
-from arcface_cli.output.columns import folder_of, spool, write_header
+from arcface_cli.output.columns import Spool, folder_of, write_header
 from arcface_cli.output.files import whole_file
 from arcface_cli.output.records import Record
 from arcface_cli.output.sinks import Sink, to_json
@@ -53,7 +53,7 @@ class NpySink(Sink):
         self._output = output
         self._dimension = dimension
         self._rows = self._records = 0
-        self._spool = spool(folder_of(stream))
+        self._spool = Spool(folder_of(stream))
         self._run = dict.fromkeys(("model", "detector", "fingerprint", "canonical_fingerprint"), "")
         self._write_header()
 
@@ -74,8 +74,7 @@ class NpySink(Sink):
         os.fsync(self._stream.fileno())  # a full disk is noticed before an earlier manifest is replaced
         with whole_file(manifest_path(self._output)) as manifest:
             manifest.write(to_json(self._head()) + b"\n")
-            self._spool.seek(0)
-            shutil.copyfileobj(self._spool, manifest, 1 << 20)
+            shutil.copyfileobj(self._spool.read(), manifest, 1 << 20)
         self._spool.close()
 
     def _write_header(self) -> None:

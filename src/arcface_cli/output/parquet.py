@@ -47,7 +47,7 @@ class ParquetSink(Sink):
             )
         self._stream = stream
         texts = [field.name for field in self._schema if field.type == pyarrow.string()]
-        self._writer: Any = parquet.ParquetWriter(
+        self._writer: Any = _abandonable(parquet.ParquetWriter)(
             stream, self._schema, use_dictionary=texts, write_page_checksum=True
         )
         self._rows: list[Row] = []
@@ -86,6 +86,14 @@ class ParquetSink(Sink):
         if name in _INTEGERS:
             return self._arrow.int64()
         return self._arrow.bool_() if name in _BOOLEANS else self._arrow.string()
+
+
+def _abandonable(writer: type[Any]) -> type[Any]:
+    """Arrow's writer, but one that is dropped without having been closed says nothing.
+
+    Arrow's own would then complete the file of an interrupted run, find it closed and print a traceback.
+    """
+    return type("Writer", (writer,), {"__del__": lambda _: None})
 
 
 def _text(value: object) -> str:

@@ -83,7 +83,7 @@ def _held(target: Path, shown: str, *, wait: bool) -> BinaryIO:
 
 def _opened(part: Path, shown: str) -> BinaryIO:
     try:
-        return open(part, "wb", opener=_open)  # noqa: PTH123 - Path.open takes no opener
+        return open(part, "wb", opener=_open)  # which Path.open has none of
     except OSError as error:
         if not os.path.lexists(part):
             raise

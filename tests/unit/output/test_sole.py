@@ -1,4 +1,4 @@
-"""One run at a time writes a file, whether it replaces or continues it; what a killed one left is no hindrance."""
+"""One run at a time writes a file, to replace or to continue it; what a killed one left is no hindrance."""
 
 from __future__ import annotations
 
