@@ -76,13 +76,17 @@ def test_an_interrupted_run_leaves_nothing_and_says_nothing_more(
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("size", [1 << 12, 1 << 16])
-@pytest.mark.parametrize("form", get_args(Format))
+BEYOND_MEMORY = IN_MEMORY + 50_000
+"""The disk is full when features are written that no longer fit into memory."""
+
+
+@pytest.mark.parametrize(
+    ("form", "size"),
+    [(form, 1 << 10) for form in get_args(Format)] + [("npz", BEYOND_MEMORY), ("npy", BEYOND_MEMORY)],
+)
 def test_a_run_that_fills_the_disk_leaves_nothing_and_says_nothing_more(
     tmp_path: Path, afterwards: list[object], form: Format, size: int
 ) -> None:
-    if form == "table":
-        size = 1 << 10
     with full_disk(size), pytest.raises(OutputError, match="can't be written"):
         write(tmp_path / f"x.{form}", form, None)
     gc.collect()
