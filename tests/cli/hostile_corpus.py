@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from arcface_cli.inputs.folders import SUFFIXES
+from arcface_cli.inputs.walking import SUFFIXES
 
 SEED = 20261124
 MODES = ("RGB", "RGBA", "L", "P", "1", "CMYK", "I;16", "F", "LA")

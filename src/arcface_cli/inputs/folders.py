@@ -5,39 +5,20 @@ from __future__ import annotations
 import glob
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
-from itertools import islice
+from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
 from typing import BinaryIO
 
-from arcface_cli.errors import ArcfaceError, NoInputs, PermissionDenied, UnreadableImage, UsageError
-from arcface_cli.inputs.names import folder_subject, natural_key, printable
+from arcface_cli.errors import NoInputs, UsageError
+from arcface_cli.inputs.names import folder_subject, printable
+from arcface_cli.inputs.patterns import matching
 from arcface_cli.inputs.photo import Photo
-
-SUFFIXES = frozenset(
-    {
-        *(".jpg", ".jpeg", ".jpe", ".png", ".webp", ".gif", ".bmp", ".dib", ".tif", ".tiff"),
-        *(".heic", ".heif", ".avif", ".jp2", ".ppm", ".pgm", ".pbm", ".pnm"),
-    }
-)
-"""What counts as a photograph inside a folder; a file that is named itself may be called anything."""
+from arcface_cli.inputs.walking import SUFFIXES, Identity, Listing, identity, listed, walk
 
 STDIN = "-"
 
 _FOLDERS_SEARCHED_FOR_A_HINT = 1000
-
-_Identity = tuple[int, int] | None
-"""Device and inode of a real folder; None if they can't be told."""
-
-
-@dataclass(slots=True)
-class _Listing:
-    """One folder: its photographs and sub-folders in natural order, and what kept us from the rest."""
-
-    folder: Path
-    photos: list[str] = field(default_factory=list)
-    folders: list[str] = field(default_factory=list)
-    failure: ArcfaceError | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +42,13 @@ class Pictures:
 
     def lie_in(self, folder: Path) -> bool:
         """Whether this is their folder, which may be made at any time."""
-        here = _identity(self.folder)
-        return here is not None and here == _identity(folder)
+        here = identity(self.folder)
+        return here is not None and here == identity(folder)
 
-    def left_out(self, listing: _Listing) -> _Listing:
+    def left_out(self, listing: Listing) -> Listing:
         """The listing of a folder without them."""
         if self.lie_in(listing.folder):
-            listing.photos = [name for name in listing.photos if not self.drawn(listing.folder / name)]
+            listing.files = [name for name in listing.files if not self.drawn(listing.folder / name)]
         return listing
 
 
@@ -129,10 +110,10 @@ def flat_folder(paths: Sequence[str | os.PathLike[str]]) -> FlatFolder | None:
     if len(paths) != 1 or not _leads_to_folder(Path(paths[0])):
         return None
     root = Path(paths[0])
-    listing = _list(root)
-    if len(listing.photos) < 2 or _holds_people(root, listing):
+    listing = listed(root)
+    if len(listing.files) < 2 or _holds_people(root, listing):
         return None
-    return FlatFolder(root, len(listing.photos), folder_subject(root))
+    return FlatFolder(root, len(listing.files), folder_subject(root))
 
 
 def _typed(paths: Sequence[str | os.PathLike[str]]) -> list[str]:
@@ -170,18 +151,17 @@ def _photos(
 
 
 def _photos_matching(pattern: str, recursive: bool, pictures: Pictures | None) -> Iterator[Photo]:
-    """What a quoted pattern stands for, in natural order; ** crosses folders, as in a shell with globstar."""
-    matches = sorted(glob.iglob(pattern, recursive=True), key=natural_key)  # noqa: PTH207 - a pattern with **
-    if not matches:
+    """What a quoted pattern stands for, folder by folder. A folder that matches stands for what is in it."""
+    typed, nothing_yet = Path(pattern).parent, True
+    for listing in matching(pattern):
+        found = _photos_in(listing if pictures is None else pictures.left_out(listing), typed)
+        within = (_photos_of(listing.folder / name, recursive, pictures) for name in listing.folders)
+        for photo in chain(found, chain.from_iterable(within)):
+            nothing_yet = False
+            yield photo
+    if nothing_yet:
         failure = NoInputs(f"{printable(pattern)} matches no file", hint="check the pattern")
         yield Photo(Path(pattern), named=True, failure=failure)
-    for match in matches:
-        path = Path(match)
-        if not _leads_to_folder(path):
-            if pictures is None or not (pictures.lie_in(path.parent) and pictures.drawn(path)):
-                yield Photo(path)
-        elif "**" not in pattern:
-            yield from _photos_of(path, recursive, pictures)
 
 
 def _leads_to_folder(path: Path) -> bool:
@@ -190,7 +170,7 @@ def _leads_to_folder(path: Path) -> bool:
 
 def _photos_of(root: Path, recursive: bool, pictures: Pictures | None) -> Iterator[Photo]:
     nothing_yet = pictures is None or not pictures.lie_in(root)
-    for listing in _walk(root) if recursive else [_list(root)]:
+    for listing in walk(root) if recursive else [listed(root)]:
         for photo in _photos_in(listing if pictures is None else pictures.left_out(listing), root):
             nothing_yet = False
             yield photo
@@ -199,13 +179,13 @@ def _photos_of(root: Path, recursive: bool, pictures: Pictures | None) -> Iterat
 
 
 def _people_of(root: Path) -> Iterator[Photo]:
-    listing = _list(root)
+    listing = listed(root)
     subject = None if _holds_people(root, listing) else folder_subject(root)
     yield from _photos_in(listing, root, subject)
-    nothing_yet = not listing.photos and listing.failure is None
-    seen: set[_Identity] = {_identity(root)}
+    nothing_yet = not listing.files and listing.failure is None
+    seen: set[Identity] = {identity(root)}
     for name in listing.folders:
-        for below in _walk(root / name, seen):
+        for below in walk(root / name, seen):
             for photo in _photos_in(below, root, folder_subject(name)):
                 nothing_yet = False
                 yield photo
@@ -213,13 +193,13 @@ def _people_of(root: Path) -> Iterator[Photo]:
         yield _nothing_in(root, recursive=True)
 
 
-def _holds_people(root: Path, listing: _Listing) -> bool:
+def _holds_people(root: Path, listing: Listing) -> bool:
     """Whether a folder inside holds photographs: then each folder inside is a person's."""
-    return any(_holds_photos(root / name, {_identity(root)}) for name in listing.folders)
+    return any(_holds_photos(root / name, {identity(root)}) for name in listing.folders)
 
 
-def _photos_in(listing: _Listing, root: Path, subject: str | None = None) -> Iterator[Photo]:
-    for name in listing.photos:
+def _photos_in(listing: Listing, root: Path, subject: str | None = None) -> Iterator[Photo]:
+    for name in listing.files:
         yield Photo(listing.folder / name, subject=subject)
     if listing.failure is not None:
         yield Photo(listing.folder, subject=subject, named=listing.folder == root, failure=listing.failure)
@@ -233,67 +213,5 @@ def _nothing_in(root: Path, recursive: bool) -> Photo:
     return Photo(root, named=True, failure=failure)
 
 
-def _holds_photos(folder: Path, seen: set[_Identity] | None = None) -> bool:
-    return any(listing.photos for listing in islice(_walk(folder, seen), _FOLDERS_SEARCHED_FOR_A_HINT))
-
-
-def _walk(root: Path, seen: set[_Identity] | None = None) -> Iterator[_Listing]:
-    """A folder and all below it, each before its own sub-folders; `seen`: real folders already visited."""
-    visited = set() if seen is None else seen
-    waiting = [root]
-    while waiting:
-        folder = waiting.pop()
-        identity = _identity(folder)
-        if identity in visited:
-            continue
-        if identity is not None:
-            visited.add(identity)
-        listing = _list(folder)
-        yield listing
-        waiting.extend(folder / name for name in reversed(listing.folders))
-
-
-def _identity(folder: Path) -> _Identity:
-    try:
-        status = os.stat(folder)  # noqa: PTH116 - follows links, as meant
-    except OSError:  # listing it will say why
-        return None
-    return status.st_dev, status.st_ino
-
-
-def _list(folder: Path) -> _Listing:
-    listing = _Listing(folder)
-    try:
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                _sort_in(entry, listing)
-    except OSError as error:
-        listing.failure = _listing_failed(error, folder)
-    listing.photos.sort(key=natural_key)
-    listing.folders.sort(key=natural_key)
-    return listing
-
-
-def _sort_in(entry: os.DirEntry[str], listing: _Listing) -> None:
-    if entry.name.startswith("."):
-        return
-    if _is_folder(entry):
-        listing.folders.append(entry.name)
-    elif os.path.splitext(entry.name)[1].lower() in SUFFIXES:  # noqa: PTH122 - a million times quicker counts
-        listing.photos.append(entry.name)
-
-
-def _is_folder(entry: os.DirEntry[str]) -> bool:
-    try:
-        return entry.is_dir()
-    except OSError:  # a link that can't be followed: reading it will say why
-        return False
-
-
-def _listing_failed(error: OSError, folder: Path) -> ArcfaceError:
-    shown = printable(str(folder))
-    if isinstance(error, PermissionError):
-        return PermissionDenied(f"{shown} can't be listed: permission denied")
-    return UnreadableImage(
-        f"{shown} can't be listed: {error.strerror or error}", hint="check the disk and the path"
-    )
+def _holds_photos(folder: Path, seen: set[Identity] | None = None) -> bool:
+    return any(listing.files for listing in islice(walk(folder, seen), _FOLDERS_SEARCHED_FOR_A_HINT))

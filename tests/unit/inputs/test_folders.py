@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from arcface_cli.errors import ArcfaceError, MissingFile, NoInputs, UsageError
-from arcface_cli.inputs.folders import SUFFIXES, flat_folder, people, photos
+from arcface_cli.inputs.folders import flat_folder, people, photos
 from arcface_cli.inputs.photo import Photo
+from arcface_cli.inputs.walking import SUFFIXES
 
 
 def plant(root: Path, *names: str) -> None:
@@ -122,6 +124,16 @@ def test_a_folder_that_may_not_be_listed_costs_one_record(tmp_path: Path) -> Non
     )
     run = subprocess.run([sys.executable, "-c", code, tmp_path], capture_output=True, text=True, check=True)
     assert run.stdout.splitlines() == ["1.jpg fine", "locked permission_denied", "3.jpg fine"]
+
+
+def test_a_folder_that_vanishes_during_the_walk_is_missing_as_a_photograph_would_be(tmp_path: Path) -> None:
+    plant(tmp_path, "a/1.jpg", "b/2.jpg", "c/3.jpg")
+    walked = photos([tmp_path], recursive=True)
+    next(walked)
+    shutil.rmtree(tmp_path / "b")
+    vanished, last = walked
+    assert isinstance(failure(vanished), MissingFile)
+    assert (vanished.path, last.path) == (tmp_path / "b", tmp_path / "c" / "3.jpg")
 
 
 def test_a_tree_deeper_than_pythons_stack_is_walked(tmp_path: Path) -> None:
