@@ -9,13 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from command_line import Arcface
+from command_line import Arcface, arcface_process
 
 from arcface_cli.gallery.store import Gallery
 
 pytest.importorskip("pyarrow")
 pytestmark = [pytest.mark.real, pytest.mark.usefixtures("weights")]
-FORMATS = ("npz", "npy", "parquet", "jsonl", "csv", "tsv")
+FORMATS = ("npz", "npy", "parquet", "jsonl", "json", "csv", "tsv")
 
 
 @pytest.fixture
@@ -48,6 +48,15 @@ def test_stored_features_make_the_gallery_that_the_photographs_make(
     assert answer.status == 0
     assert [record["subject"] for record in answer.records] == ["L001", "L001", "L002", "L002"]
     assert enrolled_features(tmp_path / "stored") == enrolled_features(tmp_path / "direct")
+
+
+@pytest.mark.parametrize("form", ["jsonl", "json"])
+def test_features_come_through_a_pipe(people: Path, tmp_path: Path, form: str) -> None:
+    embedded = arcface_process("embed", "-r", people, "-f", form)
+    words = ("enroll", "--from-embeddings", "-", "-g", tmp_path / "stored")
+    answer = arcface_process(*words, input=embedded.stdout)
+    assert answer.returncode == 0
+    assert len(enrolled_features(tmp_path / "stored")) == 4
 
 
 @pytest.mark.parametrize("form", FORMATS)

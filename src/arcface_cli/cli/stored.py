@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -47,7 +48,7 @@ def opened_features(path: Path, params: dict[str, Any], settings: Settings) -> S
     """The file of features; GalleryModelMismatch when -m asks for another model than made them."""
     if params.get("paths") or params.get("manifest") is not None:
         raise UsageError("--from-embeddings goes with no PATH and no --manifest", hint="give one")
-    stored = stored_features(path)
+    stored = stored_features(path, sys.stdin.buffer)
     if settings.model is not None and stored.fingerprint is not None:
         wanted = fingerprint_of(store(settings).resolve(settings.model, settings.detector), settings)
         _require(wanted, stored.fingerprint, path)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -100,19 +100,17 @@ class StoredFeatures:
     rows: Iterator[StoredRow]
 
 
-def stored_features(path: Path) -> StoredFeatures:
-    """Open what `arcface embed -o` wrote: .npz, .npy (with its manifest), .parquet, .jsonl, .csv or .tsv.
+def stored_features(path: Path, stdin: BinaryIO | None = None) -> StoredFeatures:
+    """Open what `arcface embed -o` wrote: .npz, .npy and its manifest, .parquet, .jsonl, .json, .csv or .tsv.
 
-    Rows come lazily. Raises UsageError for another suffix, UnreadableFeatures for a file that is refused
-    as a whole, PackageMissing for Parquet without pyarrow, and what opening a file raises. While going
-    through the rows: GalleryModelMismatch for a row that another model or detector made.
+    stdin: what "-" stands for: JSON Lines, or a JSON array. Rows come lazily. Raises UsageError for another
+    suffix, UnreadableFeatures for a file that is refused as a whole, PackageMissing for Parquet without
+    pyarrow, and what opening a file raises. While going through the rows: GalleryModelMismatch for a row
+    that another model or detector made.
     """
     shown = printable(str(path))
-    reader = _reader_of(path, shown)
     try:
-        with path.open("rb"):
-            pass
-        rows = reader(path, shown)
+        rows = _rows_of(path, shown, stdin)
         leading, first = _until_first_face(rows)
     except OSError as error:
         raise opening_failed(error, os.fsencode(path), shown) from error
@@ -129,6 +127,16 @@ def stored_features(path: Path) -> StoredFeatures:
     )
 
 
+def _rows_of(path: Path, shown: str, stdin: BinaryIO | None) -> Rows:
+    if stdin is not None and str(path) == "-":
+        from arcface_cli.inputs.stored_rows import streamed_rows
+
+        return streamed_rows(stdin, "standard input")
+    reader = _reader_of(path, shown)
+    with path.open("rb"):
+        return reader(path, shown)
+
+
 def _reader_of(path: Path, shown: str) -> Callable[[Path, str], Rows]:
     suffix = path.suffix.lower()
     if suffix in (".npz", ".npy"):
@@ -139,13 +147,13 @@ def _reader_of(path: Path, shown: str) -> Callable[[Path, str], Rows]:
 
     if suffix in (".parquet", ".pq"):
         return stored_rows.parquet_rows
-    if suffix in (".jsonl", ".ndjson"):
+    if suffix in (".jsonl", ".ndjson", ".json"):
         return stored_rows.json_rows
     if suffix in (".csv", ".tsv"):
         return stored_rows.separated_rows
     raise UsageError(
         f"{shown} is no file of features that arcface reads",
-        hint="write one with: arcface embed -o features.npz (or .npy, .parquet, .jsonl, .csv, .tsv)",
+        hint="write one with: arcface embed -o features.npz (or .npy, .parquet, .jsonl, .json, .csv, .tsv)",
     )
 
 

@@ -8,9 +8,11 @@ import hashlib
 import json
 import math
 import re
+import sys
 import zipfile
 import zlib
 from collections.abc import Iterator
+from itertools import chain, repeat
 from pathlib import Path
 from typing import IO, Any
 
@@ -18,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arcface_cli.errors import UnreadableFeatures
-from arcface_cli.inputs.embeddings import LONGEST_NAME, Rows
+from arcface_cli.inputs.embeddings import LONGEST_NAME, FieldsOrError, Rows
 from arcface_cli.inputs.stored_rows import json_faces, json_lines
 
 CHUNK = 1 << 22
@@ -37,6 +39,10 @@ _PER_FACE = {
 _PER_RUN = ("model", "detector", "canonical_fingerprint")
 _LONGEST_HEADER = 10_000
 _PLAIN_TYPE = re.compile(r"[<>|=]?(?:[fiu][0-9]{1,2}|U[0-9]{1,6}|O)")
+
+
+_Failure = tuple[int, tuple[str, FieldsOrError]]
+"""How many faces come before an input without one (all of them, in files that don't tell), and what it is."""
 
 
 class ArrayReader:
@@ -79,8 +85,7 @@ def npz_rows(path: Path, shown: str) -> Rows:
         if damaged is not None:
             raise UnreadableFeatures(f"{shown} is damaged: the checksum of {damaged[:100]!a} is wrong")
         run = {name: _only(archive, name, shown) for name in _PER_RUN}
-        yield from _archive_faces(archive, run, shown)
-        yield from _archive_failures(archive, shown)
+        yield from _in_order(_archive_faces(archive, run, shown), _archive_failures(archive, shown))
 
 
 def npy_rows(path: Path, shown: str) -> Rows:
@@ -156,16 +161,33 @@ def _archive_faces(archive: zipfile.ZipFile, run: dict[str, str], shown: str) ->
             yield f"{shown}, row {number}", fields | run
 
 
-def _archive_failures(archive: zipfile.ZipFile, shown: str) -> Rows:
+def _archive_failures(archive: zipfile.ZipFile, shown: str) -> Iterator[_Failure]:
     if "unusable_input.npy" not in archive.namelist():
         return
     with contextlib.ExitStack() as stack:
-        inputs, codes = (
+        inputs, codes, *told = (
             ArrayReader(stack.enter_context(_member(archive, name, shown)), f"{shown}: {name}")
-            for name in ("unusable_input", "unusable_code")
+            for name in ("unusable_input", "unusable_code", *_optional(archive, "unusable_before"))
         )
-        for number, (name, code) in enumerate(zip(inputs, codes, strict=False), start=1):
-            yield f"{shown}, unusable input {number}", {"input": str(name), "code": str(code)}
+        if any(places.shape or places.dtype.kind not in "iu" for places in told):
+            raise UnreadableFeatures(f"{shown}: unusable_before holds more than whole numbers")
+        before: Iterator[Any] = chain(told[0] if told else (), repeat(sys.maxsize))
+        for number, (name, code, place) in enumerate(zip(inputs, codes, before, strict=False), start=1):
+            failure = {"input": str(name), "code": str(code)}
+            yield int(place), (f"{shown}, unusable input {number}", failure)
+
+
+def _in_order(faces: Rows, failures: Iterator[_Failure]) -> Rows:
+    """Both kinds, as the inputs came."""
+    failure = next(failures, None)
+    for number, face in enumerate(faces):
+        while failure is not None and failure[0] <= number:
+            yield failure[1]
+            failure = next(failures, None)
+        yield face
+    while failure is not None:
+        yield failure[1]
+        failure = next(failures, None)
 
 
 def _optional(archive: zipfile.ZipFile, name: str) -> dict[str, str]:

@@ -1,17 +1,18 @@
-"""Rows of features in JSON Lines, CSV, TSV and Parquet."""
+"""Rows of features in JSON Lines, JSON, CSV, TSV and Parquet."""
 
 from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib.util import find_spec
-from itertools import count
+from itertools import chain
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, BinaryIO, TextIO
 
 from arcface_cli.errors import ArcfaceError, PackageMissing, UnreadableFeatures
 from arcface_cli.inputs.embeddings import Fields, FieldsOrError, Rows
+from arcface_cli.inputs.json_arrays import array_elements
 from arcface_cli.installing import install
 
 LONGEST_LINE = 1 << 26
@@ -23,25 +24,43 @@ _POINTS = ("left_eye", "right_eye", "nose", "left_mouth", "right_mouth")
 _PARQUET_ROWS = 256
 
 
-# --- JSON Lines ---------------------------------------------------------------------------------------
+# --- JSON ---------------------------------------------------------------------------------------------
 
 
 def json_rows(path: Path, shown: str) -> Rows:
-    """Rows of what `embed -f jsonl` wrote."""
-    for where, record in json_lines(path, shown):
+    """Rows of what `embed -f jsonl` or `-f json` wrote."""
+    with path.open("rb") as stream:
+        yield from streamed_rows(stream, shown)
+
+
+def streamed_rows(stream: BinaryIO, shown: str) -> Rows:
+    """Rows of JSON Lines as they come, or of a JSON array: of what begins with `[`."""
+    first = stream.readline(LONGEST_LINE)
+    lines = chain([first], _lines_of(stream))
+    records = (
+        array_elements(stream, first, shown)
+        if first.lstrip().startswith(b"[")
+        else _parsed_lines(lines, shown)
+    )
+    for where, record in records:
         yield from json_faces(where, record)
 
 
 def json_lines(path: Path, shown: str, skip: int = 0) -> Iterator[tuple[str, Any]]:
     """(where, JSON value) of each line; UnreadableFeatures in place of a line that is no JSON."""
     with path.open("rb") as stream:
-        for number in count(1):
-            line = stream.readline(LONGEST_LINE)
-            if not line:
-                return
-            if number > skip and line.strip():
-                where = f"{shown}, line {number}"
-                yield where, _parsed(line, where)
+        yield from _parsed_lines(_lines_of(stream), shown, skip)
+
+
+def _lines_of(stream: BinaryIO) -> Iterator[bytes]:
+    return iter(lambda: stream.readline(LONGEST_LINE), b"")
+
+
+def _parsed_lines(lines: Iterable[bytes], shown: str, skip: int = 0) -> Iterator[tuple[str, Any]]:
+    for number, line in enumerate(lines, 1):
+        if number > skip and line.strip():
+            where = f"{shown}, line {number}"
+            yield where, _parsed(line, where)
 
 
 def json_faces(where: str, record: Any) -> Rows:

@@ -18,8 +18,9 @@ class NpzSink(Sink):
 
     A row a face: features (N, D), box (N, 4), landmarks (N, 5, 2) and detection_score (N,) float32, face
     (N,) int64, width and height (N,) int32, input, input_b64 and sha256 (N,) text.  An input without a
-    feature: unusable_input and unusable_code (M,) text.  Of the run: model, detector, precision, fingerprint
-    and canonical_fingerprint, text.
+    feature: unusable_input and unusable_code (M,) text, and unusable_before (M,) int64: how many rows were
+    written before it, so that all can be told in the order of the inputs.  Of the run: model, detector,
+    precision, fingerprint and canonical_fingerprint, text.
     """
 
     features = "array"
@@ -36,6 +37,7 @@ class NpzSink(Sink):
             "width": NumberColumn("<i4", (), folder),
             "height": NumberColumn("<i4", (), folder),
         }
+        self._before = NumberColumn("<i8", (), folder)
         names = ("input", "input_b64", "sha256", "unusable_input", "unusable_code")
         self._texts = {name: TextColumn(folder) for name in names}
         run = ("model", "detector", "precision", "fingerprint", "canonical_fingerprint")
@@ -48,6 +50,7 @@ class NpzSink(Sink):
         if "error" in record:
             self._texts["unusable_input"].append(record["input"])
             self._texts["unusable_code"].append(record["error"]["code"])
+            self._before.append(self._numbers["features"].rows)
         for index, face in enumerate(record.get("faces", [])):
             self._take(record, face | {"face": index, "features": face["feature"]})
 
@@ -61,7 +64,7 @@ class NpzSink(Sink):
 
     def close(self) -> None:
         """Write the archive."""
-        columns: dict[str, Column] = {**self._numbers, **self._texts}
+        columns: dict[str, Column] = {**self._numbers, **self._texts, "unusable_before": self._before}
         with zipfile.ZipFile(self._stream, "w") as archive:
             for name, column in columns.items():
                 with archive.open(_member(name, column), "w", force_zip64=True) as member:

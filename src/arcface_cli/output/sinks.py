@@ -64,7 +64,7 @@ class JsonLinesSink(Sink):
 
 
 class JsonSink(Sink):
-    """One JSON array."""
+    """One JSON array, each element out at once."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
@@ -73,6 +73,7 @@ class JsonSink(Sink):
     def write(self, record: Record) -> None:
         """Write an element."""
         self._stream.write(self._separator + to_json(record))
+        self._stream.flush()
         self._separator = b",\n"
 
     def close(self) -> None:

@@ -24,12 +24,12 @@ from arcface_cli.inputs.photo import Photo
 from arcface_cli.output import records
 from arcface_cli.output.files import whole_file
 from arcface_cli.output.records import Run
-from arcface_cli.output.sinks import make_sink
+from arcface_cli.output.sinks import FeatureForm, make_sink
 from arcface_cli.results import PhotoFaces, Picture
 from arcface_cli.settings import Format
 from fakes import face_at, fingerprint, seen_faces
 
-FORMATS: tuple[Format, ...] = ("npz", "npy", "parquet", "jsonl", "csv", "tsv")
+FORMATS: tuple[Format, ...] = ("npz", "npy", "parquet", "jsonl", "json", "csv", "tsv")
 RUN = Run("embed", "0.1.0", "compact", "yunet", "cpu", "fp32")
 NAMES = ("ada/1.jpg", 'bob smith/2 ,\t"x".jpg', "zoë/three.png")
 
@@ -48,6 +48,11 @@ def photo_faces(
     )
 
 
+def missing_record(name: str, form: FeatureForm) -> records.Record:
+    failure = Failed(MissingFile(f"{name} does not exist"))
+    return records.embedded(RUN, Photo(Path(name)), failure, form)
+
+
 def write_features(
     path: Path,
     features: NDArray[np.float32],
@@ -55,6 +60,7 @@ def write_features(
     *,
     made_by: ModelFingerprint | None = None,
     missing: Sequence[str] = (),
+    missing_first: Sequence[str] = (),
     per_photo: int = 1,
     refused: tuple[RefusedFace, ...] = (),
 ) -> Path:
@@ -68,6 +74,8 @@ def write_features(
     faces = [face_at(10 + 150 * number, index=number) for number in range(per_photo)]
     with whole_file(path) as stream:
         sink = make_sink(form, stream, "embed", dimension=dimension, width=None, color=False, output=path)
+        for name in missing_first:
+            sink.write(missing_record(name, sink.features))
         for number, name in enumerate(names):
             rows = features[number * per_photo : (number + 1) * per_photo]
             seen = photo_faces(rows, made_by, f"{number + 1:064x}", faces)
@@ -77,8 +85,7 @@ def write_features(
             skipped = Skipped(refused[0].reason, refused)
             sink.write(records.embedded(RUN, Photo(Path("refused.jpg")), skipped, sink.features))
         for name in missing:
-            failure = Failed(MissingFile(f"{name} does not exist"))
-            sink.write(records.embedded(RUN, Photo(Path(name)), failure, sink.features))
+            sink.write(missing_record(name, sink.features))
         sink.close()
     return path
 

@@ -56,6 +56,16 @@ def test_json_lines_are_one_object_a_line_and_out_at_once() -> None:
     assert stream.getvalue() == '{"input": "é\\n", "n": 0.5}\n'.encode()
 
 
+@pytest.mark.parametrize("form", ["jsonl", "json", "csv", "tsv"])
+def test_each_record_is_out_before_the_next_one_comes(form: Format) -> None:
+    pipe = io.BytesIO()
+    sink = make_sink(form, io.BufferedWriter(pipe), "align", dimension=None, width=None, color=False)  # type: ignore[arg-type]
+    for count in (1, 2):
+        sink.write(aligned())
+        assert pipe.getvalue().count(b"a-1.png") == count
+    sink.close()
+
+
 def test_half_a_surrogate_pair_is_escaped_as_json_spells_it() -> None:
     line = written("jsonl", "align", {"crop": "bad \udcff.png"})
     assert line == b'{"crop": "bad \\udcff.png"}\n'

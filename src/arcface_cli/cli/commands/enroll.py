@@ -18,7 +18,10 @@ def enroll(
     ] = None,
     from_embeddings: Annotated[
         Path | None,
-        typer.Option(help="Features that arcface embed -o wrote, instead of photographs.", metavar="FILE"),
+        typer.Option(
+            help="Features that arcface embed wrote, instead of photographs; - reads its JSON Lines.",
+            metavar="FILE",
+        ),
     ] = None,
     recursive: options.Recursive = False,
     sync: options.Sync = False,
