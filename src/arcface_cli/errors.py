@@ -83,7 +83,7 @@ class NoSubject(UsageError):
 
 
 class InvalidList(UsageError):
-    """A list of pairs or people that says nothing usable, or two things at once."""
+    """A list of photographs, pairs or people that says nothing usable, or two things at once."""
 
     code = "invalid_list"
 

@@ -95,7 +95,7 @@ def test_an_endless_list_of_names_is_refused() -> None:
         ran = arcface_process("embed", "--files-from", "-", stdin=endless.stdout)
         endless.kill()
     assert ran.returncode == 2
-    assert "longer than 16,384 bytes" in ran.stderr
+    assert "entry 1 of the list holds a NUL byte; add -0" in ran.stderr
 
 
 # --- things that change while they are looked at ------------------------------------------------------

@@ -146,7 +146,7 @@ def people(params: dict[str, Any]) -> Iterator[Photo]:
             "--manifest says who is where, so it goes with no PATH and no --name", hint="give one"
         )
     if manifest is not None:
-        return with_subject(lists.manifest(manifest), None)
+        return with_subject(lists.manifest(manifest, sys.stdin.buffer), None)
     if not paths:
         raise NoInputs("nobody to enroll was named", hint="name a folder of people, or --name NAME photo.jpg")
     if name is None:

@@ -4,13 +4,14 @@ import io
 import json
 import os
 import threading
+import tracemalloc
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arcface_cli.errors import ArcfaceError, MissingFile, UsageError
+from arcface_cli.errors import ArcfaceError, InvalidList, MissingFile, UsageError
 from arcface_cli.inputs.lists import MAX_ENTRY_BYTES, listed, manifest
 
 _NAMES = st.lists(
@@ -64,9 +65,67 @@ def test_an_endless_entry_is_refused_before_it_fills_the_memory() -> None:
 
 
 def test_a_nul_list_read_as_lines_is_told_what_is_missing() -> None:
-    with pytest.raises(UsageError) as caught:
-        names(b"a.jpg\0b.jpg\0")
-    assert caught.value.hint is not None and "-0" in caught.value.hint
+    for content in (b"a.jpg\0b.jpg\0", b"\n" + b"a.jpg\0" * 100_000):
+        with pytest.raises(InvalidList) as caught:
+            names(content)
+        assert caught.value.hint is not None and "-0" in caught.value.hint
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_a_list_in_utf_16_is_told_to_be_saved_anew(encoding: str) -> None:
+    with pytest.raises(InvalidList, match="UTF-16") as caught:
+        names("\ufeffa.jpg\r\nb.jpg\r\n".encode(encoding))
+    assert caught.value.hint == "save the list as UTF-8"
+
+
+def test_the_byte_order_mark_of_an_editor_is_no_part_of_the_first_name() -> None:
+    assert names(b"\xef\xbb\xbfa.jpg\n\xef\xbb\xbfb.jpg\n") == [b"a.jpg", b"\xef\xbb\xbfb.jpg"]
+    assert names(b"\xef\xbb\xbfa.jpg\0", null=True) == [b"\xef\xbb\xbfa.jpg"]
+
+
+def test_an_entry_that_is_no_path_costs_its_own_record() -> None:
+    good, torn, last = listed(io.BytesIO(b"a.jpg\nb\0\0\njpg.jpg"))
+    assert (good.failure, last.failure, last.raw) == (None, None, b"jpg.jpg")
+    with pytest.raises(InvalidList, match="entry 2 of the list holds a NUL byte"):
+        torn.read()
+    assert torn.display == r"b\x00\x00"
+
+
+class Chunks(io.BytesIO):
+    """A stream that comes in pieces of one size, and knows how far it was read."""
+
+    def __init__(self, content: bytes, size: int) -> None:
+        super().__init__(content)
+        self.size = size
+
+    def read1(self, _: int | None = -1) -> bytes:
+        return self.read(self.size)
+
+
+@given(
+    st.lists(st.sampled_from([0, 1, 200, MAX_ENTRY_BYTES, MAX_ENTRY_BYTES + 1, 100_000]), max_size=8),
+    st.sampled_from([1000, 16_384, 65_536]),
+    st.sampled_from([b"\n", b"\r\n", b"\0"]),
+)
+def test_the_list_goes_on_behind_an_overlong_entry(lengths: list[int], size: int, end: bytes) -> None:
+    content = b"first" + end + b"".join(b"x" * length + end for length in lengths) + b"last"
+    first, *others, last = listed(Chunks(content, size), null=end == b"\0")
+    assert (first.raw, last.raw) == (b"first", b"last")
+    assert [(len(each.raw), each.failure is None) for each in others] == [
+        (length, True) if length <= MAX_ENTRY_BYTES else (255, False) for length in lengths if length
+    ]
+
+
+def test_an_endless_entry_is_told_at_once_and_never_kept() -> None:
+    stream = Chunks(b"a.jpg\n" + b"x" * 10_000_000, 65_536)
+    found = listed(stream)
+    next(found)
+    tracemalloc.start()
+    assert next(found).failure is not None
+    assert stream.tell() <= 2 * 65_536
+    assert list(found) == []
+    assert tracemalloc.get_traced_memory()[1] < 2_000_000
+    tracemalloc.stop()
 
 
 def test_entries_come_as_they_are_written() -> None:
@@ -114,15 +173,43 @@ def test_a_wrong_header_says_what_was_found_and_what_is_needed(tmp_path: Path, c
         assert content.partition("\n")[0] in caught.value.message
 
 
-def test_a_wrong_first_json_object_is_refused_at_once(tmp_path: Path) -> None:
-    for content in ('{"photo": "a"}\n', "[1]\n", "{\n", "[" * 100_000):
+def test_a_file_without_one_usable_json_object_is_refused_at_once(tmp_path: Path) -> None:
+    for content in ('{"photo": "a"}\n', "[1]\n", "{\n", "[" * 100_000, '{"photo": "a"}\n{\n' * 2000):
         with pytest.raises(UsageError, match="line 1"):
             manifest(write(tmp_path, content, "people.jsonl"))
 
 
-def test_utf_16_is_told_to_be_saved_anew(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="UTF-16"):
-        manifest(write(tmp_path, "file,person\na,b\n".encode("utf-16")))
+@pytest.mark.parametrize(
+    ("name", "header", "broken", "good"),
+    [
+        ("people.csv", "file,person\n", "a,b,c\n", "a.jpg,Ada\n"),
+        ("people.csv", "file,person\n", ",Ada\n", "a.jpg,Ada\n"),
+        ("people.jsonl", "", "{\n", '{"file": "a.jpg", "person": "Ada"}\n'),
+        ("people.jsonl", "\n", '{"photo": "a"}\n', '{"file": "a.jpg", "person": "Ada"}\n'),
+    ],
+)
+def test_a_broken_first_row_costs_one_record_as_any_other(
+    tmp_path: Path, name: str, header: str, broken: str, good: str
+) -> None:
+    first, second, third = manifest(write(tmp_path, header + broken + good + broken, name))
+    assert (second.failure, second.subject) == (None, "Ada")
+    for photo, line in ((first, header.count("\n") + 1), (third, header.count("\n") + 3)):
+        with pytest.raises(UsageError, match=rf"{name}, line {line} "):
+            photo.read()
+
+
+def test_a_quote_that_nothing_closes_in_the_first_row_costs_one_record(tmp_path: Path) -> None:
+    (broken,) = manifest(write(tmp_path, 'file,person\n"a.jpg,Ada\nb.jpg,Bob\n'))
+    with pytest.raises(UsageError, match="is no CSV"):
+        broken.read()
+
+
+@pytest.mark.parametrize("content", ["file,person\na.jpg,Ada\n", '{"file": "a.jpg", "person": "Ada"}\n'])
+def test_names_in_a_manifest_on_standard_input_count_from_the_current_folder(content: str) -> None:
+    (photo,) = manifest(Path("-"), io.BytesIO(content.encode()))
+    assert (photo.raw, photo.subject) == (b"a.jpg", "Ada")
+    with pytest.raises(UsageError, match="standard input, line 1 has the columns"):
+        manifest(Path("-"), io.BytesIO(b"a.jpg,Ada\n"))
 
 
 @pytest.mark.parametrize(

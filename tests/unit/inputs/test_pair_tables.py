@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from pathlib import Path
 
@@ -34,6 +35,22 @@ def test_a_tsv_is_separated_by_tabs_and_names_may_hold_commas_and_any_bytes(tmp_
     content = b"file_a\tfile_b\nx, 1.jpg\t\xff.jpg\n"
     expected = (str(tmp_path / "x, 1.jpg"), os.fsdecode(os.fsencode(tmp_path) + b"/\xff.jpg"))
     assert named(table(tmp_path, content, "pairs.tsv")) == [expected]
+
+
+@pytest.mark.parametrize("mark", [",", ";", "\t"])
+def test_names_in_a_table_on_standard_input_count_from_the_current_folder(mark: str) -> None:
+    content = f"file_a{mark}file_b\nx.jpg{mark}y.jpg\nx.jpg\n".encode()
+    (first, second), (broken, _) = pairs(Path("-"), io.BytesIO(content))
+    assert (first.raw, second.raw) == (b"x.jpg", b"y.jpg")
+    with pytest.raises(InvalidList, match="standard input, line 3"):
+        broken.read()
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_a_table_in_utf_16_is_told_to_be_saved_anew(tmp_path: Path, encoding: str) -> None:
+    with pytest.raises(InvalidList, match="is UTF-16 text") as caught:
+        pairs(table(tmp_path, "\ufefffile_a,file_b\nx,y\n".encode(encoding)))
+    assert caught.value.hint == "save it as UTF-8"
 
 
 def test_rows_are_read_only_as_they_are_needed(tmp_path: Path) -> None:
