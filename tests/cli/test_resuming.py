@@ -90,3 +90,32 @@ def test_a_second_run_on_one_output_ends_at_once_with_7(
         f"arcface: {output_in_use} is being written by another arcface; let that end, or name another -o"
     ]
     assert output_in_use.read_bytes() == b""
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_pairs_go_on_behind_those_that_are_written(arcface: Arcface, album: Path, form: str) -> None:
+    table, out, whole = album / "pairs.csv", Path(f"out.{form}"), Path(f"whole.{form}")
+    rows = ["ada.jpg,ada2.jpg", "ada.jpg,missing.jpg", "ada.jpg,", "bob.jpg,bob.jpg", "bob.jpg,coffee.png"]
+    table.write_text("\n".join(["file_a,file_b", *rows, ""]))
+    assert arcface("verify", "--pairs", table, "-o", whole).status == 3
+    content = whole.read_bytes()
+    for kept in (0, 7, len(content) // 3, len(content) // 2, len(content) - 1, len(content)):
+        out.write_bytes(content[:kept])
+        assert arcface("verify", "--pairs", table, "-o", out, "--resume").status == 3
+        assert out.read_bytes() == content
+    for other in (("-t", "0.6"), ("--faces", "one"), ("--max-yaw", "60")):
+        assert arcface("verify", "--pairs", table, "-o", out, "--resume", *other).status == 2
+    table.write_text("\n".join(["file_a,file_b", rows[3], rows[0], ""]))
+    refused = arcface("verify", "--pairs", table, "-o", out, "--resume")
+    assert refused.status == 2
+    assert "goes on with" in refused.err
+    assert out.read_bytes() == content
+
+
+def test_the_status_of_pairs_counts_what_an_earlier_run_answered(arcface: Arcface, album: Path) -> None:
+    table = album / "pairs.csv"
+    table.write_text("file_a,file_b\nada.jpg,ada2.jpg\nbob.jpg,bob.jpg\n")
+    line = ("verify", "--pairs", table, "-o", "out.jsonl", "--resume")
+    assert [arcface(*line).status for _ in range(2)] == [0, 0]
+    table.write_text("file_a,file_b\nada.jpg,ada2.jpg\nbob.jpg,bob.jpg\nada.jpg,bob.jpg\n")
+    assert [arcface(*line).status for _ in range(2)] == [1, 1]

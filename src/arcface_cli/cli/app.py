@@ -27,6 +27,8 @@ EPILOG = (
 
 MULTIPLIERS = {"identify", "gallery", "evaluate", "calibrate", "bench"}
 """Commands that multiply matrices large enough for several threads."""
+RESUMABLE = {"align", "embed", "identify", "verify"}
+"""Commands that have --resume."""
 
 VERBS, KEEP, SETUP = "Verbs", "Galleries and weights", "Around it"
 PANELS = {
@@ -133,12 +135,11 @@ def way_on(arguments: list[str]) -> str:
         return "what was written stays: run the same command again to go on"
     if "enroll" in arguments[:1]:
         return "what was enrolled stays: run the same command again to go on"
-    to_a_file = "-o FILE.jsonl and --resume"
-    ways = {"embed": to_a_file, "identify": to_a_file, "align": "--resume"}
-    way = next((ways[verb] for verb in arguments[:1] if verb in ways), None)
+    verb, *words = arguments or [""]
     once = any(word == "-" and before != "--files-from" for before, word in pairwise(arguments))
-    if way is None or once:  # a photograph on standard input isn't there twice
-        return "run it again"
+    if once or verb not in RESUMABLE or (verb == "verify" and "--pairs" not in words):
+        return "run it again"  # a photograph on standard input isn't there twice
+    way = "--resume" if verb == "align" else "-o FILE.jsonl and --resume"
     return f"run it again; with {way} it goes on where it stopped"
 
 

@@ -53,6 +53,12 @@ def identifying(settings: Settings, point: OperatingPoint, drawn: Path | None) -
     return _digest("identify", {**seen, **_device(settings), **asked})[:DIGITS]
 
 
+def verifying(settings: Settings, point: OperatingPoint) -> str:
+    """Digest of what changes records of `verify`; raises as `aligning` does."""
+    seen = _recognising(settings, _resolved(settings), faces="largest")
+    return _digest("verify", {**seen, **_device(settings), "threshold": threshold(point)})[:DIGITS]
+
+
 def enrolling(settings: Settings, model: ResolvedModel) -> str:
     """SHA-256 of all that decides whether a photograph can be enrolled; another one deserves another look.
 

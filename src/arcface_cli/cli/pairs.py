@@ -11,6 +11,7 @@ from typing import Any
 
 from arcface_cli.cli import build
 from arcface_cli.cli.batch import Batch, Target, open_sink
+from arcface_cli.cli.conditions import verifying
 from arcface_cli.cli.console import say
 from arcface_cli.cli.spoken import check_said
 from arcface_cli.decision import OperatingPoint
@@ -52,7 +53,10 @@ def verify_photographs(params: dict[str, Any]) -> int:
     alone = table is None
     shown = replace(settings, no_progress=True) if alone else settings
     work = Batch(shown, params["fail_fast"], params["verbose"])
-    with open_sink(Target("verify", settings, params["output"], status_only=True)) as sink:
+    target = Target("verify", settings, params["output"], status_only=True)
+    made_with = verifying(settings, point)
+    earlier = target.resume(photos, work.tally, made_with) if params["resume"] else None
+    with open_sink(target, earlier) as sink:
         shop = build.workshop(
             "verify",
             settings,
@@ -60,6 +64,7 @@ def verify_photographs(params: dict[str, Any]) -> int:
             recognise=True,
             faces="largest",
             verbosity=work.verbosity,
+            made_with=made_with,
             streamed=build.is_streamed(params),
         )
         answers = _answers(shop.results_with_pauses(), point, choices=alone and not settings.quiet)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
@@ -79,11 +80,11 @@ class Continuation:
         keep = 0
         for earlier in earlier_records(stream, self.path, self.format):
             self._refuse_other_run(earlier)
-            photo = next(photos, None)
-            if photo is None or photo.display != earlier.input:
-                named = "nothing" if photo is None else photo.display
+            given = tuple(photo.display for photo in islice(photos, len(earlier.inputs)))
+            if given != earlier.inputs:
                 raise self._refusal(
-                    f"goes on with {earlier.input}, the inputs with {named}",
+                    f"goes on with {' and '.join(earlier.inputs)}, "
+                    f"the inputs with {' and '.join(given) or 'nothing'}",
                     hint=f"give the same inputs as before, or {OTHER_OUTPUT}",
                 )
             tally.add_earlier(earlier.status, earlier.code, matched=earlier.matched)

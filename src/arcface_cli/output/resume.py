@@ -27,21 +27,24 @@ ResumableFormat = Literal["jsonl", "csv", "tsv"]
 RESUMABLE: tuple[ResumableFormat, ...] = ("jsonl", "csv", "tsv")
 
 _DELIMITER = {"csv": ",", "tsv": "\t"}
-_OURS = {"input", "status", "code"}
-"""Columns that every table of ours has."""
+_OURS = {"status", "code"}
+"""Columns that every table of ours has, beside those that name what a row is about."""
+_NAMING = (("input",), ("input_a", "input_b"))
+"""These: a photograph, or a pair of them."""
 
 
 @dataclass(frozen=True, slots=True)
 class EarlierRecord:
     """What an earlier run wrote about one input.
 
-    command: None where the format doesn't tell.  settings: digest of what changes records (`Run.settings`).
+    inputs: the photograph's name, or both of a pair.  command: None where the format doesn't tell.
+    settings: digest of what changes records (`Run.settings`).
     end: offset in bytes just behind its record.
     """
 
     command: str | None
     settings: str | None
-    input: str
+    inputs: tuple[str, ...]
     status: str
     code: str | None
     matched: bool
@@ -103,7 +106,7 @@ def earlier_columns(stream: BinaryIO, format_: Literal["csv", "tsv"]) -> list[st
     stream.seek(0)
     line = stream.readline()
     columns = _header(line, format_)
-    return columns if line.endswith(b"\n") and set(columns) >= _OURS else None
+    return columns if line.endswith(b"\n") and _naming(columns) else None
 
 
 def _json_records(stream: BinaryIO, path: Path) -> Iterator[EarlierRecord]:
@@ -118,9 +121,12 @@ def _json_records(stream: BinaryIO, path: Path) -> Iterator[EarlierRecord]:
         try:
             record = json.loads(line)
             error = record.get("error") or {}
-            matched = any(face.get("decision") == "match" for face in record.get("faces", ()))
+            decided = any(face.get("decision") == "match" for face in record.get("faces", ()))
+            matched = record.get("same_person", decided)
             settings = record["run"].get("settings")
-            told = (record["command"], settings, record["input"], record["status"], error.get("code"))
+            command = record["command"]
+            inputs = tuple(record["inputs"]) if command == "verify" else (record["input"],)
+            told = (command, settings, inputs, record["status"], error.get("code"))
             yield EarlierRecord(*told, matched, end)
         except ValueError as problem:
             raise _foreign(path, f"line {number} is not JSON") from problem
@@ -131,13 +137,14 @@ def _json_records(stream: BinaryIO, path: Path) -> Iterator[EarlierRecord]:
 
 
 def _row_records(stream: BinaryIO, path: Path, format_: Literal["csv", "tsv"]) -> Iterator[EarlierRecord]:
-    """One record an input: its rows follow one another with rising face numbers."""
+    """One record for each input or pair: its rows follow one another with rising face numbers."""
     delimiter = _DELIMITER[format_]
     header_line = stream.readline()
     header = _header(header_line, format_)
-    if not header_line.endswith(b"\n") and _begins(header_line, b"input" + delimiter.encode()):
+    if not header_line.endswith(b"\n") and _begins(header_line, b"input"):
         return
-    if not set(header) >= _OURS:
+    naming = _naming(header)
+    if not naming:
         raise _foreign(path, "line 1 is not the header of such a table")
     end, pending, face = len(header_line), None, -1
     for count, line in enumerate(stream, 2):
@@ -148,13 +155,22 @@ def _row_records(stream: BinaryIO, path: Path, format_: Literal["csv", "tsv"]) -
         if len(cells) != len(header):
             raise _foreign(path, f"line {count} has {len(cells)} cells, the header has {len(header)}")
         number = int(row["face"]) if row.get("face", "").isdecimal() else -1
-        if pending is not None and not (row["input"] == pending.input and number > face >= 0):
+        inputs = tuple(row[name] for name in naming)
+        if pending is not None and not (inputs == pending.inputs and number > face >= 0):
             yield pending
             pending = None
-        matched = row.get("decision") == "match" or (pending is not None and pending.matched)
+        matches = row.get("decision") == "match" or row.get("same_person") == "true"
+        matched = matches or (pending is not None and pending.matched)
         face, end = number, end + len(line)
-        told = (None, row.get("settings"), row["input"], row["status"], row["code"] or None)
+        told = (None, row.get("settings"), inputs, row["status"], row["code"] or None)
         pending = EarlierRecord(*told, matched, end)
+
+
+def _naming(header: list[str]) -> tuple[str, ...]:
+    """The columns that name what a row is about; none in another's table."""
+    if not set(header) >= _OURS:
+        return ()
+    return next((names for names in _NAMING if set(names) <= set(header)), ())
 
 
 def _header(line: bytes, format_: Literal["csv", "tsv"]) -> list[str]:

@@ -30,7 +30,16 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         *(*HEAD, "face", *FACE, "decision", "subject", "similarity", "distance", "margin", "nearest"),
         *(*FITNESS, "settings"),
     ),
-    "verify": ("input_a", "input_b", *HEAD[1:], "same_person", "similarity", "distance", "threshold"),
+    "verify": (
+        "input_a",
+        "input_b",
+        *HEAD[1:],
+        "same_person",
+        "similarity",
+        "distance",
+        "threshold",
+        "settings",
+    ),
 }
 """Of CSV and TSV, by command; `embed` adds f0, f1, ... for the feature."""
 

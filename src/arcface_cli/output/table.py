@@ -25,8 +25,8 @@ _LEAST = {
 }
 """Columns that can be narrower than what stands in them, and how narrow, in cells of the terminal."""
 _PATHS = frozenset({"input", "input_a", "input_b", "crop"})
-_SPARE = ("distance", "margin", "nearest")
-"""What a narrow terminal does without first; distance and similarity say the same."""
+_SPARE = ("distance", "margin", "nearest", "threshold", "dimension", "detection_score", "face")
+"""What a narrow terminal does without, in this order; distance and similarity say the same."""
 _GAP = 2
 
 
@@ -63,25 +63,42 @@ class TableSink(Sink):
         self._text.detach()
 
     def _print(self) -> None:
-        table = Table(box=None, pad_edge=False, header_style="bold")
         cells = {column: [_cell(row, column) for row in self._rows] for column in self._columns}
         widths = widths_of(cells, self._console.width) if self._limited else dict.fromkeys(cells)
+        if widths is None:
+            self._print_fields(cells)
+        else:
+            self._print_table(cells, widths)
+        self._rows = []
+
+    def _print_table(self, cells: Mapping[str, Sequence[Text]], widths: Mapping[str, int | None]) -> None:
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        shown = []
         for column, width in widths.items():
             numeric = column in ("face", "similarity", "distance", "margin", "detection_score", "template")
             justify: Literal["left", "right"] = "right" if numeric else "left"
             table.add_column(column.replace("_", " "), justify=justify, overflow="fold", width=width)
-            if column in _PATHS and width is not None:
-                cells[column] = [ending(cell, width) for cell in cells[column]]
-        for row in zip(*(cells[column] for column in widths), strict=True):
+            cut = column in _PATHS and width is not None
+            shown.append([ending(cell, width) for cell in cells[column]] if cut else cells[column])
+        for row in zip(*shown, strict=True):
             table.add_row(*row)
         self._console.print(table)
-        self._rows = []
+
+    def _print_fields(self, cells: Mapping[str, Sequence[Text]]) -> None:
+        """A line a field, whole, for the terminal to break where its reader can put it together again."""
+        for row in zip(*cells.values(), strict=True):
+            for column, cell in zip(cells, row, strict=True):
+                if cell.plain:
+                    named = Text.assemble((f"{column.replace('_', ' ')}: ", "bold"), cell)
+                    self._console.print(named, soft_wrap=True)
+            self._console.print()
 
 
-def widths_of(cells: Mapping[str, Sequence[Text]], room: int) -> dict[str, int | None]:
+def widths_of(cells: Mapping[str, Sequence[Text]], room: int) -> dict[str, int | None] | None:
     """The columns that `room` cells of a terminal take, in order, with their widths; None: as it comes.
 
-    A name in too narrow a column is folded. Of similarity, decision and subject none is left out.
+    A name in too narrow a column is folded, and a path loses its beginning; nothing else is broken. Of
+    similarity, decision and subject none is left out: where they don't fit there is no table (None).
     """
     needed = {name: max(map(cell_len, (*name.split("_"), *(each.plain for each in column))))
               for name, column in cells.items()}  # fmt: skip
@@ -91,8 +108,10 @@ def widths_of(cells: Mapping[str, Sequence[Text]], room: int) -> dict[str, int |
     for name in _SPARE:
         if _taken(kept, cap=0) > room:
             kept.pop(name, None)
+    if _taken(kept, cap=0) > room:
+        return None
     cap = max(kept.values())
-    while cap and _taken(kept, cap) > room:
+    while _taken(kept, cap) > room:
         cap -= 1
     return {name: _capped(name, width, cap) for name, width in kept.items()}
 

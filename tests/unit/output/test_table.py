@@ -10,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.text import Text
+from sample_records import every_record
 
+from arcface_cli.output.rows import SHOWN, rows_of
 from arcface_cli.output.table import TableSink, ending, widths_of
 
 PATH = "photographs/the summer of 2019 by the sea/IMG_20190714_183355.jpg"
@@ -25,10 +27,12 @@ def record(path: str, name: str) -> dict[str, Any]:
     return {"command": "identify", "input": path, "status": "done", "faces": [face], "run": {}}
 
 
-def table(monkeypatch: pytest.MonkeyPatch, terminal: int, *records: dict[str, Any]) -> list[str]:
+def table(
+    monkeypatch: pytest.MonkeyPatch, terminal: int, *records: dict[str, Any], command: str = "identify"
+) -> list[str]:
     monkeypatch.setenv("COLUMNS", str(terminal))
     stream = io.BytesIO()
-    sink = TableSink(stream, "identify", None, color=False)
+    sink = TableSink(stream, command, None, color=False)
     for each in records:
         sink.write(each)
     sink.close()
@@ -85,9 +89,9 @@ def test_an_ending_fits_and_is_an_ending(path: str, width: int) -> None:
 @given(
     st.lists(st.integers(1, 90), min_size=1, max_size=4),
     st.lists(st.integers(1, 60), min_size=1, max_size=4),
-    st.integers(20, 200),
+    st.integers(1, 200),
 )
-def test_decision_similarity_and_subject_are_never_left_out(
+def test_a_table_has_decision_similarity_and_subject_and_fits_or_there_is_none(
     paths: list[int], names: list[int], room: int
 ) -> None:
     cells = {
@@ -98,4 +102,39 @@ def test_decision_similarity_and_subject_are_never_left_out(
         "distance": [Text("0.7601")],
         "nearest": [Text("n" * length) for length in names],
     }
-    assert {"input", "decision", "subject", "similarity"} <= set(widths_of(cells, room))
+    widths = widths_of(cells, room)
+    if widths is None:
+        assert room < 20 + 2 + 12 + 2 + 12 + 2 + 10
+        return
+    assert {"input", "decision", "subject", "similarity"} <= set(widths)
+    if None not in widths.values():
+        assert sum(2 + (width or 0) for width in widths.values()) - 2 <= room
+
+
+@pytest.mark.parametrize("command", sorted(SHOWN))
+@pytest.mark.parametrize("terminal", [10, 25, 40, 50, 60, 70, 80, 120])
+def test_no_width_breaks_a_reason_a_decision_or_a_number(
+    monkeypatch: pytest.MonkeyPatch, command: str, terminal: int
+) -> None:
+    records = [each for each in every_record().values() if each["command"] == command]
+    words = " ".join(table(monkeypatch, terminal, *records, command=command)).split()
+    rows = [row for each in records for row in rows_of(each)]
+    told = [str(row[name]) for row in rows for name in ("refused", "code", "decision") if name in row]
+    told += [f"{row['similarity']:.4f}" for row in rows if "similarity" in row]
+    assert set(told) <= set(words)
+
+
+def test_where_no_table_fits_each_field_has_a_line_and_what_is_empty_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lines = table(monkeypatch, 40, record("a.jpg", "Ada"), identify_failed("gone.jpg"))
+    assert lines == [
+        *("input: a.jpg", "face: 0", "decision: match", "subject: Ada", "similarity: 0.7123"),
+        *("distance: 0.7600", "margin: 0.5000", "nearest: Ada", ""),
+        *("input: gone.jpg", "decision: missing_file", ""),
+    ]
+
+
+def identify_failed(path: str) -> dict[str, Any]:
+    error = {"code": "missing_file", "message": f"{path} does not exist"}
+    return {"command": "identify", "input": path, "status": "failed", "error": error, "run": {}}

@@ -46,6 +46,7 @@ def verify(
     format: options.OutputFormat = None,
     json: options.AsJson = False,
     jobs: options.Jobs = None,
+    resume: options.Resume = False,
     fail_fast: options.FailFast = False,
     no_progress: options.NoProgress = None,
     quiet: options.Quiet = None,
