@@ -112,6 +112,12 @@ def test_pairs_go_on_behind_those_that_are_written(arcface: Arcface, album: Path
     assert out.read_bytes() == content
 
 
+def test_one_pair_is_nothing_to_go_on_with(arcface: Arcface, album: Path) -> None:
+    answer = arcface("verify", album / "ada.jpg", album / "bob.jpg", "-o", "out.jsonl", "--resume")
+    assert (answer.status, len(answer.said)) == (2, 1)
+    assert not Path("out.jsonl").exists()
+
+
 def test_the_status_of_pairs_counts_what_an_earlier_run_answered(arcface: Arcface, album: Path) -> None:
     table = album / "pairs.csv"
     table.write_text("file_a,file_b\nada.jpg,ada2.jpg\nbob.jpg,bob.jpg\n")

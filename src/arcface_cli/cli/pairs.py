@@ -54,8 +54,14 @@ def verify_photographs(params: dict[str, Any]) -> int:
     shown = replace(settings, no_progress=True) if alone else settings
     work = Batch(shown, params["fail_fast"], params["verbose"])
     target = Target("verify", settings, params["output"], status_only=True)
-    made_with = verifying(settings, point)
-    earlier = target.resume(photos, work.tally, made_with) if params["resume"] else None
+    made_with = None if alone else verifying(settings, point)  # which takes time, and one pair is no batch
+    earlier = None
+    if params["resume"]:
+        if made_with is None:
+            raise UsageError(
+                "--resume goes on in a table of pairs", hint="give one with --pairs, or leave it out"
+            )
+        earlier = target.resume(photos, work.tally, made_with)
     with open_sink(target, earlier) as sink:
         shop = build.workshop(
             "verify",
