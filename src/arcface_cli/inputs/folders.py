@@ -5,13 +5,13 @@ from __future__ import annotations
 import glob
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, islice
 from pathlib import Path
 from typing import BinaryIO
 
 from arcface_cli.errors import NoInputs, UsageError
-from arcface_cli.inputs.names import folder_subject, printable
+from arcface_cli.inputs.names import folder_refused, folder_subject, printable
 from arcface_cli.inputs.patterns import matching
 from arcface_cli.inputs.photo import Photo
 from arcface_cli.inputs.walking import SUFFIXES, Identity, Listing, identity, listed, walk
@@ -86,7 +86,8 @@ def people(paths: Sequence[str | os.PathLike[str]]) -> Iterator[Photo]:
     A folder whose sub-folders hold photographs is a folder of people: each sub-folder is a subject, and
     whatever lies deeper belongs to it. A folder that holds photographs but no such sub-folder is one
     person, named after the folder. A photograph beside the people's folders, or named by itself, has
-    subject None. What can't be had is a Photo whose `read` says why.
+    subject None. What can't be had is a Photo whose `read` says why, and so are the photographs in a folder
+    after which nobody can be named: one that is no UTF-8, or holds a control character or a line break.
 
     Raises UsageError at once for an empty name.
     """
@@ -111,7 +112,7 @@ def flat_folder(paths: Sequence[str | os.PathLike[str]]) -> FlatFolder | None:
         return None
     root = Path(paths[0])
     listing = listed(root)
-    if len(listing.files) < 2 or _holds_people(root, listing):
+    if len(listing.files) < 2 or _holds_people(root, listing) or folder_refused(root) is not None:
         return None
     return FlatFolder(root, len(listing.files), folder_subject(root))
 
@@ -180,13 +181,13 @@ def _photos_of(root: Path, recursive: bool, pictures: Pictures | None) -> Iterat
 
 def _people_of(root: Path) -> Iterator[Photo]:
     listing = listed(root)
-    subject = None if _holds_people(root, listing) else folder_subject(root)
-    yield from _photos_in(listing, root, subject)
+    found = _photos_in(listing, root)
+    yield from found if _holds_people(root, listing) else _named_after(root, found)
     nothing_yet = not listing.files and listing.failure is None
     seen: set[Identity] = {identity(root)}
     for name in listing.folders:
         for below in walk(root / name, seen):
-            for photo in _photos_in(below, root, folder_subject(name)):
+            for photo in _named_after(name, _photos_in(below, root)):
                 nothing_yet = False
                 yield photo
     if nothing_yet:
@@ -198,11 +199,18 @@ def _holds_people(root: Path, listing: Listing) -> bool:
     return any(_holds_photos(root / name, {identity(root)}) for name in listing.folders)
 
 
-def _photos_in(listing: Listing, root: Path, subject: str | None = None) -> Iterator[Photo]:
+def _named_after(folder: str | Path, found: Iterator[Photo]) -> Iterator[Photo]:
+    """Photographs of the person that a folder is named after; each says so where nobody can be."""
+    subject, refusal = folder_subject(folder), folder_refused(folder)
+    for photo in found:
+        yield replace(photo, subject=subject, failure=refusal if photo.failure is None else photo.failure)
+
+
+def _photos_in(listing: Listing, root: Path) -> Iterator[Photo]:
     for name in listing.files:
-        yield Photo(listing.folder / name, subject=subject)
+        yield Photo(listing.folder / name)
     if listing.failure is not None:
-        yield Photo(listing.folder, subject=subject, named=listing.folder == root, failure=listing.failure)
+        yield Photo(listing.folder, named=listing.folder == root, failure=listing.failure)
 
 
 def _nothing_in(root: Path, recursive: bool) -> Photo:

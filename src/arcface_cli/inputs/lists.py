@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from arcface_cli.errors import InvalidList, UsageError
-from arcface_cli.inputs.names import printable, subject_name
+from arcface_cli.inputs.names import name_refused, printable, subject_name
 from arcface_cli.inputs.photo import Photo
 from arcface_cli.inputs.streamed import StreamedList, open_list
 
@@ -197,6 +197,9 @@ def _photo(folder: Path, row: _Row) -> Photo:
     person = _cell(row, PERSON_COLUMNS)
     if not _is_text(person):
         raise UsageError("has a name that is not UTF-8", hint="save the manifest as UTF-8")
+    refusal = name_refused(person)
+    if refusal is not None:
+        raise UsageError(f"can't be used: {refusal.message}", hint="write the name without it")
     return Photo(folder / file, subject=subject_name(person) or None)
 
 

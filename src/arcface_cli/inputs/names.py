@@ -7,6 +7,8 @@ import re
 import unicodedata
 from pathlib import Path
 
+from arcface_cli.errors import InvalidSubjectName
+
 _BIDI_CONTROLS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _UNPRINTABLE = frozenset({"Cc", "Cs", "Zl", "Zp"})
 _SHORT = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
@@ -31,10 +33,28 @@ def subject_name(name: str) -> str:
 
 def folder_subject(folder: str | os.PathLike[str]) -> str | None:
     """The subject after whom a folder is named; None for the root folder, which has no name."""
+    return subject_name(_folder_name(folder)) or None
+
+
+def folder_refused(folder: str | os.PathLike[str]) -> InvalidSubjectName | None:
+    """Why nobody can be named after a folder, if so; `folder_subject` shows its name nevertheless."""
+    return name_refused(_folder_name(folder))
+
+
+def name_refused(name: str) -> InvalidSubjectName | None:
+    """Why nobody can have a name, if `printable` shows it with escapes that may be another's real name."""
+    bad = next((character for character in name if unicodedata.category(character) in _UNPRINTABLE), None)
+    if bad is None:
+        return None
+    what = (
+        "is not UTF-8" if unicodedata.category(bad) == "Cs" else "holds a control character or a line break"
+    )
+    return InvalidSubjectName(f"nobody can be called {printable(name)}: the name {what}")
+
+
+def _folder_name(folder: str | os.PathLike[str]) -> str:
     name = Path(folder).name
-    if name in ("", ".."):
-        name = Path(folder).resolve().name
-    return subject_name(name) or None
+    return Path(folder).resolve().name if name in ("", "..") else name
 
 
 def natural_key(name: str) -> str:

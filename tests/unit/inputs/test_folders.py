@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from arcface_cli.errors import ArcfaceError, MissingFile, NoInputs, UsageError
+from arcface_cli.errors import ArcfaceError, InvalidSubjectName, MissingFile, NoInputs, UsageError
 from arcface_cli.inputs.folders import flat_folder, people, photos
+from arcface_cli.inputs.names import printable
 from arcface_cli.inputs.photo import Photo
 from arcface_cli.inputs.walking import SUFFIXES
 
@@ -196,12 +197,30 @@ def test_the_current_folder_can_be_a_person(tmp_path: Path, monkeypatch: pytest.
     assert [photo.subject for photo in people([Path()])] == ["alice"]
 
 
-def test_a_persons_folder_of_any_bytes_is_named_readably_and_in_nfc(tmp_path: Path) -> None:
-    os.mkdir(os.path.join(os.fsencode(tmp_path), b"Ren\xe9"))  # noqa: PTH102, PTH118 - bytes
+def test_a_persons_name_is_in_nfc(tmp_path: Path) -> None:
     plant(tmp_path, "Rene\u0301/1.jpg")
-    with open(os.path.join(os.fsencode(tmp_path), b"Ren\xe9", b"2.jpg"), "wb") as file:  # noqa: PTH118, PTH123
-        file.write(b"x")
-    assert {photo.subject for photo in people([tmp_path])} == {"Ren\u00e9", r"Ren\xe9"}
+    assert [photo.subject for photo in people([tmp_path])] == ["Ren\u00e9"]
+
+
+@pytest.mark.parametrize("name", [b"b\xff", b"a\nb", b"ada\n", b"\x1b[31m"])
+def test_nobody_is_named_after_a_folder_whose_name_only_escapes_can_show(tmp_path: Path, name: bytes) -> None:
+    odd = tmp_path / os.fsdecode(name)
+    plant(tmp_path, f"{os.fsdecode(name)}/1.jpg", f"{os.fsdecode(name)}/2.jpg")
+    for typed in (tmp_path, odd):
+        for photo in people([typed]):
+            error = failure(photo)
+            assert isinstance(error, InvalidSubjectName)
+            assert printable(odd.name) in error.message
+            assert error.hint is not None and "--name" in error.hint
+    assert flat_folder([odd]) is None
+    assert [photo.failure for photo in photos([odd])] == [None, None]  # with --name NAME
+
+
+def test_a_folder_whose_name_looks_like_an_escape_is_a_person_of_that_name(tmp_path: Path) -> None:
+    plant(tmp_path, r"b\xff/1.jpg", os.fsdecode(b"b\xff/2.jpg"))
+    found = {photo.failure is None: photo.display for photo in people([tmp_path])}
+    assert found[True].endswith("1.jpg")
+    assert found[False].endswith("2.jpg")
 
 
 def test_a_photograph_named_by_itself_has_no_subject_and_a_missing_folder_is_missing(tmp_path: Path) -> None:
