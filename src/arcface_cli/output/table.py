@@ -78,19 +78,19 @@ class TableSink(Sink):
             numeric = column in ("face", "similarity", "distance", "margin", "detection_score", "template")
             justify: Literal["left", "right"] = "right" if numeric else "left"
             table.add_column(column.replace("_", " "), justify=justify, overflow="fold", width=width)
-            cut = column in _PATHS and width is not None
-            shown.append([ending(cell, width) for cell in cells[column]] if cut else cells[column])
+            room = width if column in _PATHS else None
+            shown.append([cell if room is None else ending(cell, room) for cell in cells[column]])
         for row in zip(*shown, strict=True):
             table.add_row(*row)
         self._console.print(table)
 
     def _print_fields(self, cells: Mapping[str, Sequence[Text]]) -> None:
         """A line a field, whole, for the terminal to break where its reader can put it together again."""
-        for row in zip(*cells.values(), strict=True):
-            for column, cell in zip(cells, row, strict=True):
+        for row, shown in zip(self._rows, zip(*cells.values(), strict=True), strict=True):
+            for column, cell in zip(cells, shown, strict=True):
                 if cell.plain:
-                    named = Text.assemble((f"{column.replace('_', ' ')}: ", "bold"), cell)
-                    self._console.print(named, soft_wrap=True)
+                    name = "code" if row.get(column) is None else column.replace("_", " ")
+                    self._console.print(Text.assemble((f"{name}: ", "bold"), cell), soft_wrap=True)
             self._console.print()
 
 

@@ -131,7 +131,7 @@ def test_where_no_table_fits_each_field_has_a_line_and_what_is_empty_none(
     assert lines == [
         *("input: a.jpg", "face: 0", "decision: match", "subject: Ada", "similarity: 0.7123"),
         *("distance: 0.7600", "margin: 0.5000", "nearest: Ada", ""),
-        *("input: gone.jpg", "decision: missing_file", ""),
+        *("input: gone.jpg", "code: missing_file", ""),
     ]
 
 
