@@ -50,7 +50,10 @@ def pull_via_insightface(settings: Settings, names: Sequence[str], *, accept_lic
 
 
 def import_from(settings: Settings, path: Path, own: OwnModel, *, accept_license: bool) -> int:
-    """Import a file or a folder; status 1 when a folder held nothing that is known."""
+    """Import a file or a folder; status 1 when a folder held nothing that is known.
+
+    Raises what `import_path` raises; of a folder, whatever can be had is imported by then.
+    """
     known = 0
     for imported in models.import_path(
         build.store(settings),

@@ -329,19 +329,33 @@ def import_path(
 
 
 def import_folder(store: WeightStore, folder: Path, accept: Accept) -> Iterator[Imported]:
-    """Take the ONNX files that are known by their hash, also in folders inside; report the others."""
+    """Take the ONNX files that are known by their hash, also in folders inside; report the others.
+
+    Raises LicenceNotAccepted at the end, if it kept us from some of them.
+    """
     paths = sorted(folder.rglob("*.onnx"))
     if not paths:
         raise NotAFile(
             f"{folder}: no .onnx file in this folder", hint="name the file, or the folder that holds it"
         )
+    refused: dict[str, LicenceNotAccepted] = {}
     for path in paths:
         sha256 = _hash_of_input(path)
         file = store.catalogue.file_with_hash(sha256)
         if file is None:
             yield Imported(path, None, sha256, reason="the catalogue doesn't know it")
-        else:
-            yield _import_known(store, path, file, accept)
+            continue
+        if file.licence not in refused:
+            try:
+                yield _import_known(store, path, file, accept)
+                continue
+            except LicenceNotAccepted as refusal:
+                refused[file.licence] = refusal
+        name = store.catalogue.licence_of(file).name
+        yield Imported(path, None, sha256, reason=f"its licence is not accepted: {name}")
+    if refused:
+        terms = "; ".join(refusal.message for refusal in refused.values())
+        raise LicenceNotAccepted(terms, hint=next(iter(refused.values())).hint)
 
 
 def _hash_of_input(path: Path) -> str:

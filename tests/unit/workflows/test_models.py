@@ -217,6 +217,23 @@ def test_restricted_files_are_not_imported_without_acceptance(store: WeightStore
     assert not store.has(file_of("rec"))
 
 
+def test_a_folder_gives_what_no_licence_restricts_and_then_says_what_must_be_accepted(
+    store: WeightStore, tmp_path: Path
+) -> None:
+    folder, user = tmp_path / "mixed", User(False, [])
+    for name in ("det", "free_det", "rec"):
+        write(folder, f"{name}.onnx", BODIES[name])
+    rows: list[Imported] = []
+    with pytest.raises(LicenceNotAccepted, match="Research only: no trade") as caught:
+        rows.extend(import_path(store, folder, user))
+    assert caught.value.hint is not None and "--accept-license" in caught.value.hint
+    assert [(row.path.stem, row.model) for row in rows] == [
+        ("det", None), ("free_det", "free_det"), ("rec", None),
+    ]  # fmt: skip
+    assert user.shown == ["insightface-research"]
+    assert store.has(file_of("free_det")) and not store.has(file_of("det"))
+
+
 def test_what_is_not_there_or_empty_is_one_line(store: WeightStore, tmp_path: Path) -> None:
     with pytest.raises(MissingFile):
         imports(store, tmp_path / "gone.onnx")
