@@ -118,9 +118,9 @@ def test_a_table_names_the_reason_of_each_refused_face() -> None:
 
 def test_tsv_of_a_pair_writes_true_and_false_as_json_does() -> None:
     assert written("tsv", "verify", verified(), verified(-0.25)).decode() == (
-        "input_a\tinput_b\tstatus\tcode\tmessage\tsame_person\tsimilarity\tdistance\tthreshold\n"
-        "a.jpg\tb.jpg\tdone\t\t\ttrue\t0.75\t0.707107\t0.422\n"
-        "a.jpg\tb.jpg\tdone\t\t\tfalse\t-0.25\t1.581139\t0.422\n"
+        "input_a\tinput_b\tstatus\tcode\tmessage\tsame_person\tsimilarity\tdistance\tthreshold\tsettings\n"
+        "a.jpg\tb.jpg\tdone\t\t\ttrue\t0.75\t0.707107\t0.422\t\n"
+        "a.jpg\tb.jpg\tdone\t\t\tfalse\t-0.25\t1.581139\t0.422\t\n"
     )
 
 

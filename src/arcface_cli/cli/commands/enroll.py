@@ -18,10 +18,7 @@ def enroll(
     ] = None,
     from_embeddings: Annotated[
         Path | None,
-        typer.Option(
-            help="Features that arcface embed wrote, instead of photographs; - reads its JSON Lines.",
-            metavar="FILE",
-        ),
+        typer.Option(help="Features from arcface embed, instead of photographs; or -.", metavar="FILE"),
     ] = None,
     recursive: options.Recursive = False,
     sync: options.Sync = False,
