@@ -242,3 +242,11 @@ def test_a_name_that_nobody_can_have_is_wrong_usage_and_makes_no_gallery(
     answer = arcface("enroll", "--name", name, album / "ada.jpg")
     assert (answer.status, answer.out, len(answer.said)) == (2, "", 1)
     assert not (own_place / "gallery").exists()
+
+
+def test_a_file_that_begins_with_a_dash_is_named_with_its_folder(arcface: Arcface, own_place: Path) -> None:
+    (own_place / "-dash.jpg").touch()
+    answer = arcface("embed", "-dash.jpg")
+    assert (answer.status, len(answer.said)) == (2, 1)
+    assert "./-dash.jpg" in answer.err
+    assert "./" not in arcface("embed", "-dont.jpg").err

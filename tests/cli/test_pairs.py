@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from command_line import Arcface
+from command_line import Arcface, arcface_process
 
 pytestmark = [pytest.mark.real, pytest.mark.usefixtures("weights")]
 
@@ -76,3 +76,11 @@ def test_the_first_pair_that_fails_ends_the_run_if_that_is_asked(arcface: Arcfac
     answer = arcface("verify", "--fail-fast", "--pairs", table)
     assert answer.status == 3
     assert len(answer.records) == 2
+
+
+def test_pairs_come_through_standard_input_named_from_here(
+    album: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(album)
+    answer = arcface_process("verify", "-q", "--pairs", "-", input="file_a,file_b\nada.jpg,ada2.jpg\n")
+    assert (answer.returncode, answer.stderr) == (0, "")

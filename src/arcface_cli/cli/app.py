@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterable
 from importlib import import_module
 from itertools import pairwise
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -152,16 +153,19 @@ def _told(error: Exception, arguments: list[str]) -> int:
         case BrokenPipeError():
             return _end_quietly()
         case ClickException():
-            return _say_usage(error)
+            return _say_usage(error, arguments)
     return _say_unforeseen(error, arguments)
 
 
-def _say_usage(error: Exception) -> int:
+def _say_usage(error: Exception, arguments: list[str]) -> int:
     """Typer's complaint, on one line."""
     message = getattr(error, "format_message", lambda: str(error))().strip() or "a command is missing"
     context = getattr(error, "ctx", None)
     path = "arcface" if context is None else context.command_path
-    say(f"{' '.join(message.split()).rstrip('.')}; see {path} --help")
+    option = getattr(error, "option_name", None) or "--"
+    files = [word for word in arguments if word.startswith(option) and Path(word).exists()]
+    meant = f"a file is named with ./ before it: ./{files[0]}; " if files else ""
+    say(f"{' '.join(message.split()).rstrip('.')}; {meant}see {path} --help")
     return 2
 
 

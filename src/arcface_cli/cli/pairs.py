@@ -88,7 +88,7 @@ def photos_of(first: str | None, second: str | None, table: Path | None) -> Iter
             )
         from arcface_cli.inputs.pairs import pairs
 
-        return chain.from_iterable(pairs(table))
+        return chain.from_iterable(pairs(table, sys.stdin.buffer))
     if first is None or second is None:
         raise UsageError("two photographs are needed", hint="name A and B, or a table of pairs with --pairs")
     if first == second == "-":

@@ -20,7 +20,7 @@ def verify(
     pairs: Annotated[
         Path | None,
         typer.Option(
-            help="Compare every pair of a CSV file with columns file_a,file_b.",
+            help="Compare every pair of a CSV file with columns file_a,file_b; - is standard input.",
             metavar="FILE",
             parser=options.path,
         ),
