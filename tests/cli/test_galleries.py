@@ -77,6 +77,44 @@ def test_a_dry_run_says_everything_and_creates_nothing(
     assert not (own_place / "gallery").exists()
 
 
+@pytest.mark.parametrize("stored", [False, True])
+def test_a_dry_run_foretells_the_run_and_leaves_the_gallery_alone(
+    arcface: Arcface, people: Path, album: Path, own_place: Path, stored: bool
+) -> None:
+    arcface("enroll", "--name", "Ada", "-r", people / "Ada")
+    shutil.copyfile(album / "ada.jpg", people / "Bob" / "2.jpg")
+    shutil.copyfile(album / "bob.jpg", people / "Bob" / "copy.jpg")
+    words = ["enroll", people]
+    if stored:
+        arcface("embed", "-r", people, "-o", own_place / "features.npz")
+        words = ["enroll", "--from-embeddings", own_place / "features.npz"]
+    before = {path.name: path.read_bytes() for path in (own_place / "gallery").iterdir()}
+    foretold = arcface(*words, "--dry-run")
+    assert {path.name: path.read_bytes() for path in (own_place / "gallery").iterdir()} == before
+    came_true = arcface(*words)
+    assert foretold.status == came_true.status == 3
+    for told, true in zip(foretold.records, came_true.records, strict=True):
+        assert told | {"template": None, "device": None} == true | {"template": None, "device": None}
+    counts = {line.partition(";")[0] for line in (foretold.said[-1], came_true.said[-1])}
+    assert len(counts) == 1
+    assert "5 photographs: 1 done, 4 skipped (duplicate" in counts.pop()
+
+
+def test_a_dry_run_into_a_gallery_of_another_model_or_other_files_is_6_as_the_run_is(
+    arcface: Arcface, people: Path, own_place: Path
+) -> None:
+    arcface("enroll", people)
+    (own_place / "full").mkdir()
+    (own_place / "full" / "letter.txt").write_text("dear")
+    for words in (
+        ("enroll", people, "-m", "mobilefacenet_192"),
+        ("enroll", people, "--keep-crops"),
+        ("enroll", people, "-g", own_place / "full"),
+        ("enroll", people, "-g", own_place / "full", "--sync"),
+    ):
+        assert (arcface(*words, "--dry-run").status, arcface(*words).status) == (6, 6)
+
+
 def test_a_manifest_says_who_is_where(arcface: Arcface, album: Path) -> None:
     (album / "people.csv").write_text("file,person\nada.jpg,Ada\ncoffee.png,Eve\nbob.jpg,\n")
     answer = arcface("enroll", "--manifest", album / "people.csv")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from arcface_cli.cli.build import (
@@ -34,7 +34,7 @@ from arcface_cli.gallery.vectors import VectorType
 from arcface_cli.inputs.photo import Photo
 from arcface_cli.results import EnrolledPhoto, IdentifiedPhoto
 from arcface_cli.settings import LoadedSettings, Settings
-from arcface_cli.workflows.enroll import enroll, plan
+from arcface_cli.workflows.enroll import EnrolledFace, enroll, nobody, plan
 from arcface_cli.workflows.identify import Question, identify
 
 Enrolled = Iterator[tuple[Photo, Outcome[EnrolledPhoto]]]
@@ -45,12 +45,30 @@ def enrolment(settings: Settings, shop: Workshop, *, dry_run: bool) -> Iterator[
     """Outcomes of enrolling into the settings' gallery, which is made when there is none."""
     recogniser = require_recogniser(shop.stages)
     if dry_run:
-        yield plan(shop.results())
+        with already_enrolled(settings, recogniser.fingerprint, shop.run.detector) as known:
+            yield plan(shop.results(), known)
         return
     with opened_for(settings, recogniser.fingerprint, shop) as gallery:
         yield enroll(
             shop.results_with_pauses(), gallery.add, shop.run.detector, keep_crops=gallery.keeps_crops
         )
+
+
+@contextlib.contextmanager
+def already_enrolled(
+    settings: Settings, fingerprint: ModelFingerprint, detector: str
+) -> Iterator[Callable[[str], Iterable[EnrolledFace]]]:
+    """Looks up who is enrolled from a photograph, by its content, in the gallery that enrolling adds to.
+
+    Writes nothing. Raises what opening that gallery for it would raise.
+    """
+    gallery = Gallery.look_into(settings.gallery, fingerprint, keep_crops=settings.keep_crops)
+    if gallery is None:
+        yield nobody
+        return
+    with gallery:
+        mention_other_detector(gallery.detector, detector, settings)
+        yield gallery.faces_from
 
 
 @contextlib.contextmanager

@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from arcface_cli import __version__
 from arcface_cli.cli.batch import Batch, Target, open_sink
 from arcface_cli.cli.build import fingerprint_of, quality_gates, settings_from, store
-from arcface_cli.cli.galleries import Enrolled, mention_other_detector
+from arcface_cli.cli.galleries import Enrolled, already_enrolled, mention_other_detector
 from arcface_cli.detection.selection import FaceChoice
 from arcface_cli.errors import GalleryModelMismatch, UsageError
 from arcface_cli.gallery.entries import subject_name
@@ -79,8 +80,13 @@ def stored_enrolment(
     choice = FaceChoice("one" if settings.faces is None else settings.faces)
     acceptance = Acceptance(name, choice, quality_gates(settings, enrolling=True))
     results = stored_outcomes(stored.rows, stored.fingerprint, acceptance)
-    if dry_run or stored.fingerprint is None:
+    if stored.fingerprint is None:
         yield plan(results)
+        return
+    if dry_run:
+        uncropped = replace(settings, keep_crops=None)  # features have no crops to ask for
+        with already_enrolled(uncropped, stored.fingerprint, stored.detector) as known:
+            yield plan(results, known)
         return
     with Gallery.open_or_create(
         settings.gallery, stored.fingerprint, model=stored.model, detector=stored.detector

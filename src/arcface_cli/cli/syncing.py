@@ -18,7 +18,7 @@ from arcface_cli.cli.galleries import mention_network, mention_other_detector
 from arcface_cli.cli.listing import show_rows
 from arcface_cli.cli.pasting import PASTED
 from arcface_cli.cli.tally import DONE, UNFINISHED
-from arcface_cli.errors import GalleryMissing, UsageError
+from arcface_cli.errors import UsageError
 from arcface_cli.gallery.store import Gallery
 from arcface_cli.inputs.names import printable
 from arcface_cli.output.records import Run
@@ -69,13 +69,12 @@ def planned(settings: Settings, params: dict[str, Any], folders: Sequence[Path])
     model = build.store(settings).resolve(settings.model, settings.detector)
     judges = None if params["retry_refused"] else enrolling(settings, model)
     photos = build.people(params)
-    try:
-        with Gallery.open(settings.gallery) as gallery:
-            gallery.require(build.fingerprint_of(model, settings))
-            gallery.require_crops(settings.keep_crops)
-            return compare(photos, folders, gallery, judges)
-    except GalleryMissing:
+    fingerprint = build.fingerprint_of(model, settings)
+    gallery = Gallery.look_into(settings.gallery, fingerprint, keep_crops=settings.keep_crops)
+    if gallery is None:
         return compare(photos, folders, NobodyKnown())
+    with gallery:
+        return compare(photos, folders, gallery, judges)
 
 
 def carried_out(plan: Plan, settings: Settings, params: dict[str, Any]) -> int:

@@ -32,7 +32,7 @@ from arcface_cli.errors import (
     SubjectMissing,
     TemplateMissing,
 )
-from arcface_cli.faces import ModelFingerprint
+from arcface_cli.faces import BoundingBox, ModelFingerprint
 from arcface_cli.gallery import (
     cache,
     check,
@@ -166,6 +166,26 @@ class Gallery:
                 if not os.path.lexists(directory / FILE_NAME):
                     raise  # otherwise another process was faster: theirs is as good
         gallery = cls.open(directory, writable=True)
+        try:
+            gallery.require(fingerprint)
+            gallery.require_crops(keep_crops)
+        except BaseException:
+            gallery.close()
+            raise
+        return gallery
+
+    @classmethod
+    def look_into(
+        cls, directory: Path, fingerprint: ModelFingerprint, *, keep_crops: bool | None = None
+    ) -> Gallery | None:
+        """What `open_or_create` would write to, opened for reading; None where it would make one.
+
+        Raises what that raises, as far as can be told without writing.
+        """
+        if not os.path.lexists(directory / FILE_NAME):
+            _require_room(directory)
+            return None
+        gallery = cls.open(directory)
         try:
             gallery.require(fingerprint)
             gallery.require_crops(keep_crops)
@@ -320,6 +340,11 @@ class Gallery:
         """Templates of photographs with this content."""
         with self._reading():
             return reading.enrolled_from(self._connection, content_sha256)
+
+    def faces_from(self, content_sha256: str) -> list[tuple[int, str, BoundingBox]]:
+        """Template id, subject and box of every face enrolled from a photograph with this content."""
+        with self._reading():
+            return list(reading.faces_of(self._connection, self._path, content_sha256))
 
     def refusals(self) -> list[Refusal]:
         """Every photograph that is remembered as unusable, by path."""
@@ -635,22 +660,44 @@ def _make_folder(directory: Path) -> None:
     try:
         directory.parent.mkdir(parents=True, exist_ok=True)
         directory.mkdir(mode=0o700, exist_ok=True)
-        foreign = [
-            entry for entry in directory.iterdir() if not entry.name.startswith(database.TEMPORARY_PREFIX)
-        ]
+        foreign = _holds_other_files(directory)
         if not foreign and directory.stat().st_uid == os.geteuid():
             directory.chmod(0o700)
     except OSError as error:
-        raise OutputError(
-            f"{directory}: can't be made a gallery: {error.strerror}",
-            hint=_NO_FOLDER
-            if isinstance(error, _IN_THE_WAY)
-            else "name a folder that this user can write with -g",
-        ) from error
-    if foreign and not os.path.lexists(directory / FILE_NAME):
-        raise GalleryMissing(
-            f"{directory}: holds other files and no gallery", hint="name an empty or a new folder with -g"
-        )
+        raise _no_place(directory, error) from error
+    if foreign:
+        raise _foreign(directory)
+
+
+def _require_room(directory: Path) -> None:
+    """Raise what `_make_folder` would for a folder that is there, and change nothing."""
+    try:
+        foreign = os.path.lexists(directory) and _holds_other_files(directory)
+    except OSError as error:
+        raise _no_place(directory, error) from error
+    if foreign:
+        raise _foreign(directory)
+
+
+def _holds_other_files(directory: Path) -> bool:
+    """Whether there is anything but a gallery in a folder."""
+    own = database.TEMPORARY_PREFIX
+    other = any(not entry.name.startswith(own) for entry in directory.iterdir())
+    return other and not os.path.lexists(directory / FILE_NAME)
+
+
+def _no_place(directory: Path, error: OSError) -> OutputError:
+    in_the_way = isinstance(error, _IN_THE_WAY)
+    return OutputError(
+        f"{directory}: can't be made a gallery: {error.strerror}",
+        hint=_NO_FOLDER if in_the_way else "name a folder that this user can write with -g",
+    )
+
+
+def _foreign(directory: Path) -> GalleryMissing:
+    return GalleryMissing(
+        f"{directory}: holds other files and no gallery", hint="name an empty or a new folder with -g"
+    )
 
 
 def _unhurried(directory: Path, kind: VectorType, cached_from: int) -> Snapshot:

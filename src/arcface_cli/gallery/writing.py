@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,17 +22,27 @@ def add(
     connection: sqlite3.Connection, path: Path, entry: NewTemplate, created: str, *, keep_crop: bool
 ) -> AddResult:
     """Enrol one face, unless it is enrolled already."""
-    same_face = [
-        (template_id, subject)
-        for template_id, subject, box in reading.faces_of(connection, path, entry.content_sha256)
-        if overlap(box, entry.face.box) >= SAME_FACE_OVERLAP
-    ]
-    for template_id, subject in same_face:
-        if subject == entry.subject:
-            return Duplicate(template_id)
-    for template_id, subject in same_face:
-        return EnrolledElsewhere(subject, template_id)
+    faces = reading.faces_of(connection, path, entry.content_sha256)
+    known = enrolled_already(faces, entry.subject, entry.face.box)
+    if known is not None:
+        return known
     return Added(_insert(connection, entry, created, keep_crop=keep_crop))
+
+
+def enrolled_already(
+    faces: Iterable[tuple[int, str, BoundingBox]], subject: str, box: BoundingBox
+) -> Duplicate | EnrolledElsewhere | None:
+    """What one of the enrolled faces of a photograph means for a face on it; None: it can be enrolled.
+
+    faces: template id, subject and box of each.
+    """
+    same_face = [(known, owner) for known, owner, there in faces if overlap(there, box) >= SAME_FACE_OVERLAP]
+    for template_id, owner in same_face:
+        if owner == subject:
+            return Duplicate(template_id)
+    for template_id, owner in same_face:
+        return EnrolledElsewhere(owner, template_id)
+    return None
 
 
 def _insert(connection: sqlite3.Connection, entry: NewTemplate, created: str, *, keep_crop: bool) -> int:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from arcface_cli.errors import DuplicatePhoto, EnrolledAsAnother, NoSubject, UsageError
-from arcface_cli.faces import Done, Outcome, Skipped
+from arcface_cli.faces import BoundingBox, Done, Outcome, Skipped
 from arcface_cli.gallery.entries import (
     Added,
     AddResult,
@@ -17,6 +17,7 @@ from arcface_cli.gallery.entries import (
     NewTemplate,
     subject_name,
 )
+from arcface_cli.gallery.writing import enrolled_already
 from arcface_cli.imaging.geometry import encode_png
 from arcface_cli.inputs.names import folder_subject
 from arcface_cli.inputs.photo import Photo
@@ -30,6 +31,9 @@ BATCH, BATCH_S = 64, 2.0
 
 Add = Callable[[list[NewTemplate]], list[AddResult]]
 """Stores templates in one transaction and says for each, in order, what became of it."""
+
+EnrolledFace = tuple[int, str, BoundingBox]
+"""Template id, subject and box of a face that is enrolled from a photograph."""
 
 NAME_HINT = "put it into a folder named after the person, or say who it is with --name"
 
@@ -64,13 +68,32 @@ def enroll(
         yield from _enroll_batch(batch, add, detector, keep_crops=keep_crops)
 
 
-def plan(results: Iterable[PhotoOutcome]) -> Iterator[tuple[Photo, Outcome[EnrolledPhoto]]]:
-    """What `enroll` would enroll, without a gallery to do it in."""
+def nobody(content_sha256: str) -> list[EnrolledFace]:
+    """The faces in a gallery that is yet to be made."""
+    return []
+
+
+def plan(
+    results: Iterable[PhotoOutcome], known: Callable[[str], Iterable[EnrolledFace]] = nobody
+) -> Iterator[tuple[Photo, Outcome[EnrolledPhoto]]]:
+    """What `enroll` would come to, with nothing written.
+
+    known: the faces that are enrolled from a photograph, by the SHA-256 of its content. Those of this run
+    are minded too: the second of two copies adds nothing.
+    """
+    coming: dict[str, list[EnrolledFace]] = {}
     for photo, outcome in results:
-        if isinstance(outcome, Done):
-            yield photo, Done(EnrolledPhoto(outcome.value, _subject(photo), None))
-        else:
+        if not isinstance(outcome, Done):
             yield photo, outcome
+            continue
+        seen, subject = outcome.value, _subject(photo)
+        content, box = seen.picture.sha256, seen.faces[0].box
+        there = enrolled_already([*known(content), *coming.get(content, ())], subject, box)
+        if there is None:
+            coming.setdefault(content, []).append((0, subject, box))  # it has no number yet
+            yield photo, Done(EnrolledPhoto(seen, subject, None))
+        else:
+            yield photo, told(photo, seen, there)
 
 
 def _enroll_batch(

@@ -143,6 +143,29 @@ def test_a_dry_run_says_who_would_be_enrolled_and_needs_no_gallery() -> None:
     assert results[1][1] is NOBODY
 
 
+def test_a_dry_run_minds_what_is_enrolled_and_what_the_run_itself_would_enroll() -> None:
+    bob_s = seen_faces([face_at()], unit(1, 2, 3, 4), content="of bob")
+    content = bob_s.picture.sha256
+    enrolled = {content: [(7, "bob", face_at().box)]}
+    results: list[PhotoOutcome] = [
+        (photo("a.jpg"), Done(bob_s)),
+        (photo("b.jpg", "bob"), Done(bob_s)),
+        (photo("c.jpg"), Done(SEEN)),
+        (photo("copy of c.jpg"), Done(SEEN)),
+        (photo("c.jpg", "bob"), Done(SEEN)),
+    ]
+    outcomes = [outcome for _, outcome in plan(results, lambda sha256: enrolled.get(sha256, []))]
+    codes = [outcome.reason.code if isinstance(outcome, Skipped) else "done" for outcome in outcomes]
+    assert codes == ["enrolled_as_another", "duplicate", "done", "duplicate", "enrolled_as_another"]
+
+
+def test_another_face_on_a_photograph_that_is_enrolled_is_new_to_a_dry_run() -> None:
+    second = seen_faces([face_at(x=500.0)], unit(1, 2, 3, 4))
+    known = [(7, "bob", face_at().box)]
+    ((_, outcome),) = plan([(photo("a.jpg"), Done(second))], lambda _: known)
+    assert isinstance(outcome, Done)
+
+
 def test_a_name_given_counts_more_than_the_folders() -> None:
     assert [p.subject for p in with_subject([photo("a.jpg", "folder"), photo("b.jpg", None)], "Ada")] == [
         "Ada",
