@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -186,3 +187,18 @@ def test_npy_and_manifest_tell_the_same_count(arcface: Arcface, people: Path, tm
     assert np.load(tmp_path / "x.npy").shape == (head["rows"], head["dimension"]) == (4, 512)
     assert len(records) == head["records"] == 5
     assert [record["status"] for record in records] == ["done"] * 4 + ["failed"]
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_folder_whose_name_nobody_can_have_needs_a_name(
+    arcface: Arcface, people: Path, tmp_path: Path, form: str
+) -> None:
+    odd = tmp_path / os.fsdecode(b"b\xff")
+    odd.mkdir()
+    shutil.copy(next(people.rglob("*.jpg")), odd / "a.jpg")
+    features = tmp_path / f"odd.{form}"
+    assert arcface("embed", odd, "-o", features).status == 0
+    refused = arcface("enroll", "--from-embeddings", features)
+    assert refused.status == 2
+    assert refused.records[0]["error"]["code"] == "invalid_subject_name"
+    assert arcface("enroll", "--from-embeddings", features, "--name", "Bob").status == 0

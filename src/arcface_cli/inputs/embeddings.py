@@ -34,7 +34,7 @@ from arcface_cli.faces import (
     FivePoints,
     ModelFingerprint,
 )
-from arcface_cli.inputs.names import printable, subject_name
+from arcface_cli.inputs.names import name_refused, printable, subject_name
 from arcface_cli.inputs.photo import Photo, opening_failed
 
 Fields = Mapping[str, Any]
@@ -63,7 +63,8 @@ class StoredFace:
     """A face with its feature. where: file and row, for people.
 
     photo: where it was seen; its subject is what the row says, or else the name of its folder
-    (`told`: the row says it).  feature: (D,) float32 of unit length.  sha256: of the photograph.
+    (`told`: the row says it), its failure why nobody can be called so.  feature: (D,) float32 of unit length.
+    sha256: of the photograph.
     """
 
     where: str
@@ -286,7 +287,8 @@ def _photo(fields: Fields, where: str) -> Photo:
         raise UnreadableFeatures(f"{where}: subject is no text")
     folder = "" if name == "-" else Path(name).parent.name
     subject = (told or folder)[:LONGEST_NAME]
-    return Photo(None if name == "-" else Path(name), subject=subject_name(subject) or None)
+    path = None if name == "-" else Path(name)
+    return Photo(path, subject=subject_name(subject) or None, failure=name_refused(subject))
 
 
 def _code(fields: Fields) -> str:

@@ -85,6 +85,8 @@ def _outcome(
 
 
 def _named(face: StoredFace) -> str:
+    if face.photo.failure is not None:
+        raise face.photo.failure
     if face.photo.subject is None:
         raise NoSubject(f"{face.where}: no telling whose face this is", hint=NAME_HINT)
     return subject_name(face.photo.subject)
