@@ -43,6 +43,7 @@ SOUND: Mapping[str, Answer] = {
     "survey_libraries": Answer([]),
     "survey_pixels": Answer({"opencv": "5.0.0", "pillow": "13.0.0"}),
     "survey_search": Answer({"version": "1.15.1", "gpu": False, "gpus": 0}),
+    "survey_device": Answer({"device": "cpu", "remark": None}),
     "small_trial": Answer(RIGHT),
     "recogniser_trial": Answer({"feature": [1.0, 0.0], "milliseconds": 5.0}),
 }
@@ -76,5 +77,6 @@ def gpu_machine(**answers: Any) -> Surroundings:
         "survey_runtime": runtime(CUDA_PROVIDERS, "13.0"),
         "survey_libraries": Answer([library("libcublas.so.13"), library("libcudnn.so.9")]),
         "survey_search": Answer({"version": "1.15.1", "gpu": True, "gpus": 1}),
+        "survey_device": Answer({"device": "cuda:0", "remark": None}),
     }
     return machine(GPU, OPENCV, Owner("faiss-gpu", "1.15.1"), **{**works, **answers})

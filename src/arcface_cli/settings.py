@@ -9,7 +9,7 @@ import difflib
 import math
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -141,16 +141,38 @@ class LoadedSettings:
     origins: Mapping[str, Origin]
 
 
-def load_settings(options: Mapping[str, Any], environment: Mapping[str, str] | None = None) -> LoadedSettings:
+Judge = Callable[[UsageError, Origin], None]
+"""What becomes of a word that can't be used: it is raised, or noted, and then left out."""
+
+
+def refuse(error: UsageError, origin: Origin) -> None:
+    """Raise it, wherever the word came from."""
+    raise error
+
+
+def sparing(problems: list[UsageError]) -> Judge:
+    """Notes what is wrong with variables and the config file; what is wrong on the command line is raised."""
+
+    def judge(error: UsageError, origin: Origin) -> None:
+        if origin == "option":
+            raise error
+        problems.append(error)
+
+    return judge
+
+
+def load_settings(
+    options: Mapping[str, Any], environment: Mapping[str, str] | None = None, judge: Judge = refuse
+) -> LoadedSettings:
     """Merge what was given. options: by field name; None means not given.
 
-    Raises UsageError naming the option, variable or file whose value can't be used, and MissingFile when
-    $ARCFACE_CONFIG names no file. Without that variable there need be none.
+    judge: raises, unless told otherwise, UsageError naming the option, variable or file whose value can't be
+    used, and MissingFile when $ARCFACE_CONFIG names no file. Without that variable there need be none.
     """
     variables = os.environ if environment is None else environment
-    file = config_path(variables)
+    file, values = _config_file(variables, judge)
     layers: dict[Origin, Mapping[str, Any]] = {
-        "config": _from_file(file, named=bool(variables.get(CONFIG_VARIABLE))),
+        "config": values,
         "environment": _from_environment(variables),
         "option": {name: value for name, value in options.items() if value is not None},
     }
@@ -161,7 +183,13 @@ def load_settings(options: Mapping[str, Any], environment: Mapping[str, str] | N
             origins[name] = origin
         merged.update(layer)
     _one_threshold(merged, origins, layers)
-    checked = {name: _checked(name, value, origins[name], file) for name, value in merged.items()}
+    checked: dict[str, Any] = {}
+    for name, value in merged.items():
+        try:
+            checked[name] = _checked(name, value, origins[name], file)
+        except UsageError as error:
+            judge(error, origins[name])
+            origins[name] = "built-in"
     return LoadedSettings(Settings(**checked), origins)
 
 
@@ -205,9 +233,24 @@ def _from_environment(variables: Mapping[str, str]) -> dict[str, str]:
     return {field: variables[name] for field, name in names.items() if variables.get(name)}
 
 
+def _config_file(variables: Mapping[str, str], judge: Judge) -> tuple[Path, dict[str, Any]]:
+    """The config file, and what it says of settings that there are."""
+    file = Path(os.devnull)
+    try:
+        file = config_path(variables)
+        values = _from_file(file, named=bool(variables.get(CONFIG_VARIABLE)))
+    except UsageError as error:
+        judge(error, "config")
+        return file, {}
+    for key in [key for key in values if key not in KNOWN]:
+        del values[key]
+        judge(UsageError(f"{file}: there is no setting {key!r}", hint=_did_you_mean(key)), "config")
+    return file, values
+
+
 def _from_file(path: Path, *, named: bool) -> dict[str, Any]:
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         if not named:
             return {}
@@ -218,10 +261,6 @@ def _from_file(path: Path, *, named: bool) -> dict[str, Any]:
         raise UsageError(
             f"{path}: the config file can't be read ({error})", hint="mend or remove it"
         ) from error
-    for key in values:
-        if key not in KNOWN:
-            raise UsageError(f"{path}: there is no setting {key!r}", hint=_did_you_mean(key))
-    return values
 
 
 def _did_you_mean(key: str) -> str:
@@ -257,7 +296,8 @@ def _checked(name: str, value: Any, origin: Origin, file: Path) -> Any:
         said = spoken.get(origin, option_name(name))
         wrong = "the word is empty" if value == "" else f"{value!r} must be {_wanted(known)}"
         takes = f"it takes: {known.description}; " if known.kind is str and not known.choices else ""
-        raise UsageError(f"{said}: {wrong}", hint=f"{takes}see --help")
+        page = "see --help" if origin == "option" else "see all settings with: arcface config show"
+        raise UsageError(f"{said}: {wrong}", hint=f"{takes}{page}")
     return made
 
 

@@ -42,6 +42,82 @@ def test_a_damaged_gallery_is_5_with_a_command(arcface: Arcface, own_place: Path
     assert bad["mend"]
 
 
+IN_FORCE = [
+    ({"ARCFACE_DEVICE": "gpu"}, "", "ARCFACE_DEVICE gpu: no such device"),
+    ({}, 'device = "gpu"', "CONFIG: device gpu: no such device"),
+    ({"ARCFACE_TENSORRT": "1", "ARCFACE_DEVICE": "cpu"}, "", "ARCFACE_TENSORRT: TensorRT runs on a GPU"),
+    ({}, 'tensorrt = true\ndevice = "cpu"', "CONFIG: tensorrt: TensorRT runs on a GPU, not with device cpu"),
+]
+
+
+@pytest.mark.parametrize(("variables", "file", "told"), IN_FORCE)
+def test_a_device_in_force_that_every_verb_refuses_is_5_and_names_its_source(
+    arcface: Arcface, own_place: Path, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str],
+    file: str, told: str,
+) -> None:  # fmt: skip
+    config = own_place / "config.toml"
+    config.write_text(file)
+    monkeypatch.setenv("ARCFACE_CONFIG", str(config))
+    for name, word in variables.items():
+        monkeypatch.setenv(name, word)
+    answer = arcface("doctor")
+    assert answer.status == 5
+    (bad,) = [row for row in answer.records if row["level"] == "error"]
+    assert (bad["what"], bad["mend"] is None) == ("device", False)
+    assert bad["detail"].startswith(told.replace("CONFIG", str(config)))
+
+
+UNUSABLE = [
+    ("precision = 3", {}, "config.toml: precision: 3 must be one of fp32, fp16"),
+    ("precison = 'fp16'", {}, "config.toml: there is no setting 'precison'"),
+    ("precision = [", {}, "config.toml: the config file can't be read"),
+    ("", {"ARCFACE_PRECISION": "fp4"}, "ARCFACE_PRECISION: 'fp4' must be one of fp32, fp16"),
+    ("", {"ARCFACE_CONFIG": "gone.toml"}, "ARCFACE_CONFIG: gone.toml does not exist"),
+]
+
+
+@pytest.mark.parametrize(("file", "variables", "told"), UNUSABLE)
+def test_a_setting_that_cant_be_used_is_a_line_and_hides_nothing_else(
+    arcface: Arcface, own_place: Path, monkeypatch: pytest.MonkeyPatch, file: str, told: str,
+    variables: dict[str, str],
+) -> None:  # fmt: skip
+    (own_place / "config.toml").write_text(file)
+    for name, word in {"ARCFACE_CONFIG": "config.toml", "ARCFACE_TOP": "x", **variables}.items():
+        monkeypatch.setenv(name, word)
+    answer = arcface("doctor")
+    assert answer.status == 5
+    rows = answer.records
+    assert {row["what"] for row in rows if row["level"] == "error"} == {"settings"}
+    details = [row["detail"] for row in rows if row["what"] == "settings"]
+    assert len(details) == 2
+    assert any(detail.startswith(told) for detail in details)
+    assert {"device", "gallery", "disk of gallery"} <= {row["what"] for row in rows}
+
+
+def test_what_is_wrong_on_the_command_line_is_2(arcface: Arcface) -> None:
+    answer = arcface("doctor", "-g", "")
+    assert (answer.status, answer.out, len(answer.said)) == (2, "", 1)
+
+
+def test_the_settings_that_were_given_are_named_with_where(
+    arcface: Arcface, own_place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = own_place / "config.toml"
+    config.write_text('device = "cpu"')
+    monkeypatch.setenv("ARCFACE_CONFIG", str(config))
+    (row,) = [row for row in arcface("doctor", "-q").records if row["what"] == "settings"]
+    assert row["detail"] == f"ARCFACE_GALLERY, ARCFACE_MODELS_DIR; {config}: device"
+
+
+@pytest.mark.real
+def test_the_recogniser_is_tried_in_the_precision_in_force(
+    arcface: Arcface, weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ARCFACE_PRECISION", "fp16")
+    rows = {row["what"]: row for row in arcface("doctor").records}
+    assert rows["mobilefacenet_512 on CPU in fp16"]["level"] == "ok"
+
+
 def test_a_gallery_named_with_g_is_the_one_looked_at(arcface: Arcface, own_place: Path) -> None:
     rows = arcface("doctor", "-g", own_place / "elsewhere").records
     assert [row["facts"]["path"] for row in rows if row["what"] == "gallery"] == [

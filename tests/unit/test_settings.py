@@ -18,6 +18,7 @@ from arcface_cli.settings import (
     config_path,
     load_settings,
     option_name,
+    sparing,
     variable_name,
 )
 
@@ -182,3 +183,23 @@ def test_the_null_device_is_a_config_file_that_says_nothing() -> None:
 def test_the_config_file_is_where_the_variable_says() -> None:
     assert config_path({"ARCFACE_CONFIG": "/somewhere/else.toml"}) == Path("/somewhere/else.toml")
     assert config_path({}).name == "config.toml"
+
+
+def test_sparing_leaves_out_what_cant_be_used_and_keeps_the_rest(tmp_path: Path) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text('top = "many"\nnothing = 1\nbatch = 7')
+    problems: list[UsageError] = []
+    variables = {"ARCFACE_CONFIG": str(config), "ARCFACE_MARGIN": "9", "ARCFACE_DEVICE": "cpu"}
+    loaded = load_settings({}, variables, sparing(problems))
+    assert len(problems) == 3
+    assert (loaded.values.batch, loaded.values.device) == (7, "cpu")
+    assert (loaded.values.top, loaded.values.margin) == (Settings().top, Settings().margin)
+    assert (loaded.origins["top"], loaded.origins["batch"]) == ("built-in", "config")
+    with pytest.raises(UsageError, match="--top"):
+        load_settings({"top": 0}, variables, sparing(problems))
+
+
+def test_a_setting_without_a_flag_is_not_explained_by_help(tmp_path: Path) -> None:
+    with pytest.raises(UsageError) as caught:
+        load(tmp_path, variables={"ARCFACE_GPU_MEMORY": "2GB"})
+    assert caught.value.hint == "see all settings with: arcface config show"

@@ -20,7 +20,15 @@ from arcface_cli.cli.sources import SOURCES
 from arcface_cli.cli.sparing import spare_inputs
 from arcface_cli.errors import NoInputs, NoOperatingPoint, RuntimeMissing, UsageError
 from arcface_cli.installing import install
-from arcface_cli.settings import KNOWN, LoadedSettings, Settings, available_cores, load_settings
+from arcface_cli.settings import (
+    KNOWN,
+    Judge,
+    LoadedSettings,
+    Settings,
+    available_cores,
+    load_settings,
+    refuse,
+)
 
 if TYPE_CHECKING:
     from arcface_cli.decision import OperatingPoint
@@ -42,10 +50,11 @@ if TYPE_CHECKING:
     from arcface_cli.weights.store import InstalledDetector, InstalledRecogniser, ResolvedModel, WeightStore
 
 
-def settings_from(params: dict[str, Any]) -> LoadedSettings:
+def settings_from(params: dict[str, Any], judge: Judge = refuse) -> LoadedSettings:
     """Settings from the parameters of a command; --json stands for --format json.
 
-    Raises UsageError for what can't be meant, such as an output in the place of an input.
+    judge: of settings that can't be used. Raises UsageError for what can't be meant, such as an output in
+    the place of an input.
     """
     spare_inputs(params)
     options = {name: value for name, value in params.items() if name in KNOWN}
@@ -55,7 +64,7 @@ def settings_from(params: dict[str, Any]) -> LoadedSettings:
                 f"--json and --format {options['format']} contradict each other", hint="give one"
             )
         options["format"] = "json"
-    loaded = load_settings(options)
+    loaded = load_settings(options, judge=judge)
     PASTED.go_on_with(loaded)
     SOURCES.go_on_with(loaded)
     return loaded

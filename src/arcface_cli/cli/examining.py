@@ -13,37 +13,74 @@ from arcface_cli.cli import build
 from arcface_cli.cli.console import data_stream, is_terminal, say, wants_color
 from arcface_cli.cli.listing import show_rows
 from arcface_cli.cli.pasting import PASTED
+from arcface_cli.cli.sources import SOURCES
 from arcface_cli.diagnosis.findings import Finding, Level
-from arcface_cli.errors import MachineError
+from arcface_cli.errors import MachineError, UsageError
 from arcface_cli.inputs.names import printable
-from arcface_cli.settings import Settings, cache_folder
+from arcface_cli.settings import (
+    LoadedSettings,
+    Settings,
+    cache_folder,
+    config_path,
+    option_name,
+    sparing,
+    variable_name,
+)
 from arcface_cli.wording import counted
-from arcface_cli.workflows.doctor import Places, examine
+from arcface_cli.workflows.doctor import Asked, Places, examine
+
+OF_THIS_REPORT = ("format", "quiet")
+"""Settings that say how the examination is told, and nothing of the machine."""
 
 STYLES = {Level.OK: "green", Level.WARNING: "yellow", Level.ERROR: "bold red"}
 
 
 def examine_machine(params: dict[str, Any]) -> int:
     """Examine, show, and answer 0, or 5 when anything is wrong."""
-    settings = build.settings_from(params).values
+    problems: list[UsageError] = []
+    loaded = build.settings_from(params, sparing(problems))
+    settings = loaded.values
     places = Places(settings.gallery, settings.models_dir, cache_folder())
-    found = list(
-        examine(
-            __version__,
-            places,
-            build.store(settings),
-            settings.model,
-            settings.detector,
-            tensorrt=settings.tensorrt,
-        )
+    asked = Asked(
+        settings.model,
+        settings.detector,
+        settings.device,
+        settings.precision,
+        settings.tensorrt,
+        given(loaded),
     )
-    found = [each if each.mend is None else replace(each, mend=PASTED(each.mend)) for each in found]
+    found = [
+        _in_words(each)
+        for each in examine(__version__, places, build.store(settings), asked, problems=problems)
+    ]
     show_findings(found, settings)
     counts = Counter(finding.level for finding in found)
     if not settings.quiet:
         told = (counted(counts[level], level) for level in tuple(Level)[1:])
         say(f"doctor: {counts[Level.OK]} ok, {', '.join(told)}")
     return MachineError.exit_status if counts[Level.ERROR] else 0
+
+
+def given(loaded: LoadedSettings) -> str:
+    """Which settings were given, and where: `--gallery, ARCFACE_DEVICE; /etc/arcface.toml: model`."""
+    by: dict[str, list[str]] = {}
+    for name, origin in loaded.origins.items():
+        if name in OF_THIS_REPORT:
+            continue
+        by.setdefault(origin, []).append(name)
+    words = [*map(option_name, by.get("option", ())), *map(variable_name, by.get("environment", ()))]
+    parts = [", ".join(words)] if words else []
+    if "config" in by:
+        parts.append(f"{config_path()}: {', '.join(by['config'])}")
+    return "; ".join(parts)
+
+
+def _in_words(finding: Finding) -> Finding:
+    """With the variable or key that a setting came from in place of its flag, and commands to paste."""
+    mend = None if finding.mend is None else PASTED(SOURCES.hint(finding.mend))
+    if finding.level is Level.OK and finding.what != "device":
+        return replace(finding, mend=mend)
+    return replace(finding, detail=SOURCES.message(finding.detail), mend=mend)
 
 
 def show_findings(found: Sequence[Finding], settings: Settings) -> None:

@@ -11,18 +11,20 @@ from pathlib import Path
 from typing import Any
 
 from arcface_cli.diagnosis.apart import Answer
-from arcface_cli.diagnosis.findings import Finding, fine, warning, wrong
+from arcface_cli.diagnosis.findings import Fact, Finding, Level, fine, warning, wrong
 from arcface_cli.diagnosis.packages import RUNTIME, Installer, Owner, examine_owners
 from arcface_cli.diagnosis.surroundings import Surroundings
-from arcface_cli.errors import DeviceUnavailable
+from arcface_cli.errors import DeviceUnavailable, UsageError
 from arcface_cli.runtime import cards, libraries, selftest
 from arcface_cli.runtime.cards import DRIVER_LIBRARY
 from arcface_cli.runtime.devices import (
     TENSORRT_PROVIDER,
+    choose_device,
     cuda_major,
     gpu_seen,
     preload_cuda_libraries,
     provider_file,
+    read_device,
     this_machine,
 )
 from arcface_cli.runtime.sessions import CPU_PROVIDER, CUDA_PROVIDER
@@ -142,6 +144,42 @@ def _requirement(name: str, found: Sequence[Owner]) -> str:
 
 def _preferred(*, card: bool) -> str:
     return "onnxruntime-gpu" if card else "onnxruntime"
+
+
+def survey_device(request: Mapping[str, Any]) -> dict[str, Any]:
+    """In a child: where networks run. request: device, tensorrt. Raises what `choose_device` raises."""
+    choice = choose_device(request["device"], tensorrt=request["tensorrt"])
+    return {"device": str(choice.device), "remark": choice.remark}
+
+
+def device_findings(
+    here: Surroundings, found: Sequence[Finding], wanted: str, *, tensorrt: bool
+) -> Iterator[Finding]:
+    """Whether the device that the settings ask for can serve: what every verb that runs networks would say.
+
+    found: the findings so far; where the runtime itself is broken, they have said all there is to say.
+    """
+    what = "device"
+    facts: dict[str, Fact] = {"asked": wanted, "tensorrt": tensorrt}
+    try:
+        read_device(wanted)
+    except UsageError as error:
+        yield wrong(what, error.message, error.hint, code=error.code, **facts)
+        return
+    if any(each.what == "runtime" and each.level is Level.ERROR for each in found):
+        return
+    answer = here.ask(survey_device, {"device": wanted, "tensorrt": tensorrt})
+    if answer.failure is not None:
+        yield wrong(what, answer.failure, answer.hint, **facts)
+        return
+    device, remark = answer.value["device"], answer.value["remark"]
+    detail = f"{'auto' if wanted == 'auto' else f'--device {wanted}'}: networks run on {device}"
+    detail += ", the recogniser through TensorRT" if tensorrt else ""
+    if remark is None:
+        yield fine(what, detail, device=device, **facts)
+        return
+    mend = next((each.mend for each in found if each.mend is not None), None)
+    yield warning(what, f"{detail} ({remark.removeprefix('using the CPU: ')})", mend, device=device, **facts)
 
 
 def serving_providers(found: Sequence[Finding]) -> list[str]:
@@ -266,7 +304,7 @@ def recogniser_findings(
     for provider in sorted(providers, key=lambda each: each != CPU_PROVIDER):
         if provider == TENSORRT_PROVIDER:
             continue  # to build its engine takes minutes
-        what = f"{name} on {_short(provider)}"
+        what = f"{name} on {_short(provider)}" + (" in fp16" if request.get("precision") == "fp16" else "")
         answer = here.ask(selftest.recogniser_trial, {**request, "provider": provider})
         if answer.failure is not None:
             yield wrong(what, answer.failure, answer.hint or "arcface models verify", provider=provider)

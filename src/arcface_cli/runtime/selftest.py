@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ from arcface_cli.runtime.devices import (
     this_machine,
     unloadable,
 )
+from arcface_cli.runtime.networks import Precision, Rewrite, rewritten
 from arcface_cli.runtime.sessions import CPU_PROVIDER, CUDA_PROVIDER
 
 EXPECTED = (
@@ -115,12 +117,15 @@ def small_trial(provider: str) -> dict[str, float]:
 
 
 def recogniser_trial(request: Mapping[str, Any]) -> dict[str, Any]:
-    """Embed the picture with a real recogniser. request: path, provider, rgb, mean, scale.
+    """Embed the picture with a real recogniser. request: path, provider, rgb, mean, scale, precision.
 
     feature: D numbers of unit length.  milliseconds: of a second run. Raises as `small_trial` does.
     """
     fed = blob(rgb=request["rgb"], mean=request["mean"], scale=request["scale"])
-    feature, milliseconds = _embedded(request["path"], request["provider"], fed)
+    model: bytes | str = request["path"]
+    if request.get("precision") == Precision.FP16:
+        model = rewritten(Path(request["path"]), Rewrite(), Precision.FP16)
+    feature, milliseconds = _embedded(model, request["provider"], fed)
     return {"feature": [float(value) for value in feature], "milliseconds": milliseconds}
 
 

@@ -6,7 +6,7 @@ import os
 import platform
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -38,6 +38,21 @@ class Places:
     cache: Path
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the settings ask for. model, detector: None leaves the choice to the store.
+
+    from_where: which settings were given, and where; "" if none was.
+    """
+
+    model: str | None = None
+    detector: str | None = None
+    device: str = "auto"
+    precision: str = "fp32"
+    tensorrt: bool = False
+    from_where: str = ""
+
+
 class Usage(Protocol):
     """What `shutil.disk_usage` answers."""
 
@@ -50,29 +65,27 @@ def examine(
     version: str,
     places: Places,
     store: WeightStore,
-    model: str | None = None,
-    detector: str | None = None,
+    asked: Asked | None = None,
     here: Surroundings | None = None,
-    *,
-    tensorrt: bool = False,
+    problems: Sequence[ArcfaceError] = (),
 ) -> Iterator[Finding]:
-    """One finding after another. version: of arcface.  model, detector: as set, None for the store's.
-
-    tensorrt: whether the settings ask for it.
-    """
-    asked = Surroundings() if here is None else here
+    """One finding after another. version: of arcface.  problems: with the settings, which go on without."""
+    asked = Asked() if asked is None else asked
+    here = Surroundings() if here is None else here
     yield python(sys.version_info[:2], version)
     yield system()
-    runtime = list(runtime_room.findings(asked, tensorrt=tensorrt))
+    yield from settings(asked.from_where, problems)
+    runtime = list(runtime_room.findings(here, tensorrt=asked.tensorrt))
     yield from runtime
+    yield from runtime_room.device_findings(here, runtime, asked.device, tensorrt=asked.tensorrt)
     serving = runtime_room.serving_providers(runtime)
     gpus = any(provider != CPU_PROVIDER for provider in serving)
-    yield from imaging_room.findings(asked)
-    yield from gallery_room.search_findings(asked, gpus=gpus)
-    yield from weights_room.findings(store, model, detector)
-    in_force = _recogniser_in_force(store, model, detector)
+    yield from imaging_room.findings(here)
+    yield from gallery_room.search_findings(here, gpus=gpus)
+    yield from weights_room.findings(store, asked.model, asked.detector)
+    in_force = _recogniser_in_force(store, asked.model, asked.detector)
     if in_force is not None:
-        yield from _recogniser(in_force, serving, asked)
+        yield from _recogniser(in_force, asked.precision, serving, here)
     yield from gallery(places.gallery, store, None if in_force is None else in_force.sha256)
     for name in ("models", "cache", "gallery"):
         yield disk(f"disk of {name}", getattr(places, name))
@@ -90,6 +103,14 @@ def python(version: tuple[int, int], arcface: str) -> Finding:
     return warning("python", f"{detail}: {found} is not tested", mend, **facts)
 
 
+def settings(from_where: str, problems: Sequence[ArcfaceError]) -> Iterator[Finding]:
+    """A line for each setting that can't be used, else one that says which were given, and where."""
+    if not problems:
+        yield fine("settings", from_where or "all built-in", given=from_where or None)
+    for error in problems:
+        yield refusal("settings", error)
+
+
 def system() -> Finding:
     """Operating system, processor, C library."""
     library = " ".join(platform.libc_ver())
@@ -97,7 +118,9 @@ def system() -> Finding:
     return fine("platform", named, system=platform.system(), machine=platform.machine(), libc=library)
 
 
-def _recogniser(found: InstalledRecogniser, serving: list[str], here: Surroundings) -> Iterator[Finding]:
+def _recogniser(
+    found: InstalledRecogniser, precision: str, serving: list[str], here: Surroundings
+) -> Iterator[Finding]:
     """The recogniser in force on every provider that serves."""
     entry = found.entry
     request = {
@@ -105,6 +128,7 @@ def _recogniser(found: InstalledRecogniser, serving: list[str], here: Surroundin
         "rgb": entry.colour == "rgb",
         "mean": entry.mean,
         "scale": entry.scale,
+        "precision": precision,
     }
     yield from runtime_room.recogniser_findings(entry.name, request, serving, here)
 

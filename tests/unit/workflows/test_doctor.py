@@ -12,8 +12,8 @@ from arcface_cli.diagnosis.apart import Answer
 from arcface_cli.diagnosis.findings import Finding, Level
 from arcface_cli.diagnosis.surroundings import Surroundings
 from arcface_cli.weights.store import WeightStore
-from arcface_cli.workflows.doctor import Places, disk, examine, python
-from fake_machines import gpu_machine, machine
+from arcface_cli.workflows.doctor import Asked, Places, disk, examine, python
+from fake_machines import SOUND, gpu_machine, library, machine
 
 
 class Usage(NamedTuple):
@@ -22,9 +22,9 @@ class Usage(NamedTuple):
     free: int
 
 
-def examined(tmp_path: Path, here: Surroundings) -> list[Finding]:
+def examined(tmp_path: Path, here: Surroundings, asked: Asked | None = None) -> list[Finding]:
     places = Places(tmp_path / "gallery", tmp_path / "models", tmp_path / "cache")
-    return list(examine("0.1.0", places, WeightStore(places.models), here=here))
+    return list(examine("0.1.0", places, WeightStore(places.models), asked, here))
 
 
 def test_every_part_has_its_line_and_nothing_is_made(tmp_path: Path) -> None:
@@ -41,6 +41,32 @@ def test_a_broken_runtime_hides_nothing_else(tmp_path: Path) -> None:
     found = examined(tmp_path, machine(survey_runtime=Answer(failure="the process was ended by SIGSEGV")))
     assert [finding.what for finding in found if finding.level is Level.ERROR] == ["runtime"]
     assert {"imaging", "search", "model", "gallery", "disk of models"} <= {each.what for each in found}
+
+
+def test_a_device_that_cant_serve_is_an_error_though_all_that_is_here_works(tmp_path: Path) -> None:
+    refused = Answer(failure="--device cuda: the runtime is built without CUDA", hint="use --device cpu")
+    found = examined(tmp_path, machine(survey_device=refused), Asked(device="cuda"))
+    (bad,) = [finding for finding in found if finding.level is Level.ERROR]
+    assert (bad.what, bad.detail, bad.mend) == ("device", refused.failure, refused.hint)
+
+
+@pytest.mark.parametrize("runtime", [SOUND["survey_runtime"], Answer(failure="it is broken")])
+def test_a_word_that_is_no_device_is_told_whatever_else_is_broken(tmp_path: Path, runtime: Answer) -> None:
+    found = {
+        each.what: each for each in examined(tmp_path, machine(survey_runtime=runtime), Asked(device="gpu"))
+    }
+    assert found["device"].level is Level.ERROR
+    assert found["device"].detail == "--device gpu: no such device"
+
+
+def test_a_cpu_that_is_taken_beside_a_gpu_is_a_warning_mended_as_the_gpu_is(tmp_path: Path) -> None:
+    remark = "using the CPU: a GPU is here, but its libraries are missing"
+    gone = Answer([library("libcudnn.so.9", "no such file")])
+    here = gpu_machine(survey_device=Answer({"device": "cpu", "remark": remark}), survey_libraries=gone)
+    found = {each.what: each for each in examined(tmp_path, here)}
+    assert found["device"].level is Level.WARNING
+    assert found["device"].detail.endswith("run on cpu (a GPU is here, but its libraries are missing)")
+    assert found["device"].mend == found["libcudnn.so.9"].mend is not None
 
 
 def test_a_gpu_that_works_wants_a_search_on_gpus(tmp_path: Path) -> None:
