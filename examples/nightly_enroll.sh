@@ -11,11 +11,12 @@
 #   30 2 * * *  /opt/arcface/nightly_enroll.sh /srv/people /var/log/arcface/enroll.jsonl
 set -euo pipefail
 
+[ $# -eq 2 ] || { echo "usage: nightly_enroll.sh PEOPLE LOG" >&2; exit 2; }
 people=$1
 log=$2
 
 status=0
-arcface enroll "$people" --sync --format jsonl --output "$log" || status=$?
+arcface enroll --sync --format jsonl --output "$log" -- "$people" || status=$?
 
 case $status in
     0) echo "everybody in $people is enrolled" ;;
@@ -26,7 +27,8 @@ import json, sys
 for line in open(sys.argv[1], encoding="utf-8"):
     record = json.loads(line)
     if record["status"] != "done" and record["error"]["code"] not in ("duplicate", "refused_before"):
-        print(f'{record["input"]}: {record["error"]["code"]}: {record["error"]["hint"]}')
+        error = record["error"]
+        print(f'{record["input"]}: {error["code"]}: {error["hint"] or error["message"]}')
 PYTHON
         ;;
     *) exit "$status" ;; # 5: this machine, 6: the gallery, 7: no space: nothing that waiting mends

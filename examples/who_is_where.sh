@@ -17,8 +17,12 @@ for line in sys.stdin:
             print(face["subject"], record["input"], sep="\t")
 '
 
+[ $# -eq 1 ] || { echo "usage: who_is_where.sh FOLDER" >&2; exit 2; }
+folder=$1
+case $folder in -* | '(' | ')' | '!') folder=./$folder ;; esac # find would take it for a word of its own
+
 status=0
-find "$1" -type f \( -iname '*.jpg' -o -iname '*.png' -o -iname '*.webp' \) -print0 |
+find "$folder" -type f \( -iname '*.jpg' -o -iname '*.jpeg' -o -iname '*.png' -o -iname '*.webp' \) -print0 |
     sort -z |
     arcface identify --files-from - -0 --format jsonl |
     python3 -c "$list" || status=$?

@@ -77,6 +77,85 @@ def test_photographs_are_sorted_into_folders(sandbox: Sandbox, enrolled: str, ph
     assert copied == {"L001/one\ntwo.jpg", "L002/two.jpg", "unknown/stranger.jpg"}
 
 
+def test_two_photographs_of_one_name_become_two_copies_and_a_second_run_adds_none(
+    sandbox: Sandbox, enrolled: str, photos: Path, shared_data: Path
+) -> None:
+    for number, folder in ((1, "a"), (2, "b"), (3, "c")):
+        (photos / "twice" / folder).mkdir(parents=True)
+        name = f"L001_000{1 if number == 3 else number}.jpg"
+        shutil.copyfile(shared_data / "people" / "L001" / name, photos / "twice" / folder / "-1.jpg")
+    for _ in range(2):
+        ran = sandbox.run(f"{EXAMPLES}/sort_by_person.sh twice twice-sorted")
+        assert ran.status == 0, ran.output
+        copies = sorted((photos / "twice-sorted").rglob("*"))
+        assert [path.name for path in copies] == ["L001", "-1-2.jpg", "-1.jpg"]
+        kept = {path.read_bytes() for path in copies[1:]}
+        assert kept == {(photos / "twice" / each / "-1.jpg").read_bytes() for each in ("a", "b")}
+
+
+def test_a_new_photograph_under_an_old_name_replaces_no_copy(
+    sandbox: Sandbox, enrolled: str, photos: Path, shared_data: Path
+) -> None:
+    (photos / "weekly").mkdir()
+    for number in (1, 2):
+        source = shared_data / "people" / "L001" / f"L001_000{number}.jpg"
+        shutil.copyfile(source, photos / "weekly" / "IMG_0001.jpg")
+        assert sandbox.run(f"{EXAMPLES}/sort_by_person.sh weekly weekly-sorted").status == 0
+    assert len(list((photos / "weekly-sorted" / "L001").iterdir())) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "folder"), [("unknown", "%75nknown"), ("a/b", "a%2Fb"), ("..", "%2E."), ("50% off", "50%25 off")]
+)
+def test_nobodys_name_leads_out_of_the_folder_or_into_anothers(
+    sandbox: Sandbox, photos: Path, name: str, folder: str
+) -> None:
+    gallery = f"gallery-of-{folder}"
+    made = sandbox.run(f"arcface enroll -q --name '{name}' -g '{gallery}' people/L002/front.jpg")
+    assert made.status == 0, made.output
+    line = f"ARCFACE_GALLERY='{gallery}' {EXAMPLES}/sort_by_person.sh inbox '{gallery}-sorted'"
+    assert sandbox.run(line).status == 0
+    sorted_into = {path.parent.name for path in (photos / f"{gallery}-sorted").rglob("*.jpg")}
+    assert sorted_into == {folder, "unknown"}
+
+
+def test_copies_into_the_inbox_itself_are_refused(sandbox: Sandbox, enrolled: str, photos: Path) -> None:
+    before = sorted((photos / "inbox").rglob("*"))
+    assert sandbox.run(f"{EXAMPLES}/sort_by_person.sh inbox inbox/sorted").status == 2
+    assert sorted((photos / "inbox").rglob("*")) == before
+
+
+def test_folders_whose_names_look_like_options_are_taken_for_folders(
+    sandbox: Sandbox, enrolled: str, photos: Path
+) -> None:
+    for folder in ("-r", "!"):
+        (photos / folder / "-q").mkdir(parents=True)
+        shutil.copyfile(photos / "inbox" / "two.jpg", photos / folder / "-q" / "-e.jpg")
+        listed = sandbox.run(f"{EXAMPLES}/who_is_where.sh {folder}")
+        assert (listed.status, listed.stdout.split("\t")[0]) == (0, "L002"), listed.output
+        assert sandbox.run(f"{EXAMPLES}/sort_by_person.sh {folder} {folder}-sorted").status == 0
+        assert (photos / f"{folder}-sorted" / "L002" / "-e.jpg").is_file()
+    shutil.copyfile(photos / "inbox" / "two.jpg", photos / "-e.jpg")
+    seen = sandbox.run(f"{EXAMPLES}/watch_list.sh ../data/arcface/gallery -e.jpg")
+    assert (seen.status, seen.stdout) == (10, "on the watch list: -e.jpg\n")
+    assert sandbox.run(f"ARCFACE_GALLERY=dashed {EXAMPLES}/nightly_enroll.sh -r dashed.jsonl").status == 0
+
+
+def test_an_empty_folder_is_told_by_its_status(sandbox: Sandbox, enrolled: str, photos: Path) -> None:
+    (photos / "empty").mkdir()
+    listed = sandbox.run(f"{EXAMPLES}/who_is_where.sh empty")
+    assert (listed.status, listed.stdout) == (0, "")
+    for script in ("sort_by_person.sh empty empty-sorted", "nightly_enroll.sh empty empty.jsonl"):
+        assert sandbox.run(f"{EXAMPLES}/{script}").status == 2
+
+
+@pytest.mark.parametrize("script", sorted(EXAMPLES.glob("*.sh")), ids=lambda path: path.name)
+def test_a_script_without_its_words_says_how_it_is_used(sandbox: Sandbox, script: Path) -> None:
+    ran = sandbox.run(str(script))
+    assert (ran.status, ran.stdout) == (2, "")
+    assert ran.output.startswith(f"usage: {script.name} ")
+
+
 def test_the_watch_list_tells_who_is_on_it(sandbox: Sandbox, enrolled: str, photos: Path) -> None:
     watch = f"{EXAMPLES}/watch_list.sh ../data/arcface/gallery"
     quiet = sandbox.run(f"{watch} inbox/stranger.jpg inbox/landscape.jpg")
@@ -109,3 +188,15 @@ def test_two_galleries_are_searched_at_once_and_a_second_run_does_nothing_twice(
     before = (photos / "found" / "first.jsonl").read_bytes()
     assert sandbox.run(line).status == 0
     assert (photos / "found" / "first.jsonl").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("galleries", "status"), [("one missing", 6), ("missing one", 6), ("one one", 3), ("missing missing", 6)]
+)
+def test_the_worse_status_of_two_searches_counts_whichever_it_is(
+    sandbox: Sandbox, photos: Path, galleries: str, status: int
+) -> None:
+    sandbox.run("arcface enroll -q --name Ann -g one people/L002/front.jpg")
+    output = f"found-{galleries.replace(' ', '-')}"
+    line = f"{EXAMPLES}/two_galleries.sh {galleries} {output} inbox/two.jpg people/L002/notes.jpg"
+    assert sandbox.run(line).status == status
