@@ -59,6 +59,25 @@ def test_a_value_that_cant_be_is_blamed_on_its_source(
     assert answer.err.startswith(f"arcface: {told}")
 
 
+@pytest.mark.parametrize("words", [("verify", "a.jpg", "b.jpg"), ("align", "a.jpg", "-o", "crops")])
+def test_a_model_that_there_isnt_is_blamed_on_its_source(
+    arcface: Arcface, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    assert (
+        "arcface: --model nope: no model is called so; see the names"
+        in arcface("embed", "x", "-m", "nope").err
+    )
+    (tmp_path / CONFIG).write_text('model = "nope"')
+    monkeypatch.setenv("ARCFACE_CONFIG", CONFIG)
+    answer = arcface(*words)
+    assert (answer.status, len(answer.said)) == (2, 1)
+    assert answer.err.startswith(f"arcface: {CONFIG}: model nope: no model is called so; see the names")
+    monkeypatch.setenv("ARCFACE_MODEL", "nada")
+    assert arcface(*words).err.startswith("arcface: ARCFACE_MODEL nada: no model is called so; see the names")
+    (row,) = [row for row in arcface("doctor").records if row["what"] == "model"]
+    assert row["detail"] == "ARCFACE_MODEL nada: no model is called so"
+
+
 def sources(**origins: Origin) -> Sources:
     made = Sources()
     made.go_on_with(LoadedSettings(Settings(), {**dict.fromkeys(KNOWN, "built-in"), **origins}))

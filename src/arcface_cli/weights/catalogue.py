@@ -340,9 +340,13 @@ def _named(entries: Iterable[_Entry], name: str) -> _Entry | None:
     return next((entry for entry in entries if entry.name == name), None)
 
 
-def unknown_model(name: str) -> UsageError:
-    """The error for a name that neither the catalogue nor an import knows."""
-    return UsageError(f"no model is called {name!r}", hint="see the names with: arcface models list")
+def unknown_model(name: str, asked: str | None = None) -> UsageError:
+    """The error for a name that neither the catalogue nor an import knows.
+
+    asked: the words that it was asked for with, where it was by a setting.
+    """
+    said = f"no model is called {name!r}" if asked is None else f"{asked}: no model is called so"
+    return UsageError(said, hint="see the names with: arcface models list")
 
 
 def _refuse_duplicates(what: str, names: Iterable[str]) -> None:

@@ -172,22 +172,27 @@ class WeightStore:
         installed detector of the catalogue's preference. Raises UsageError for an unknown name,
         ModelMissing for what isn't installed and WeightsDamaged for a file whose hash is wrong.
         """
+        if model is None:
+            return self._resolve(self._default_name(), detector)
+        return self._resolve(model, detector, f"--model {model}")
+
+    def _resolve(self, name: str, detector: str | None = None, asked: str | None = None) -> ResolvedModel:
+        """asked: the words that the name was asked for with, where it was by a setting."""
         catalogue = self.catalogue
-        name = self._default_name() if model is None else model
         pack = catalogue.find_pack(name)
         recogniser = catalogue.find_recogniser(name if pack is None else pack.recogniser)
         if recogniser is None:
             if catalogue.find_detector(name) is not None:
                 raise UsageError(
-                    f"{name} is a detector: it finds faces but can't tell people apart",
+                    f"{_name_of(name, asked)} is a detector: it finds faces but can't tell people apart",
                     hint=f"name a pack with -m and this one with --detector {name}",
                 )
-            raise unknown_model(name)
+            raise unknown_model(name, asked)
         file = catalogue.file_of(recogniser)
-        path = self._sound_path(file, name)
+        path = self._sound_path(file, name, asked)
         return ResolvedModel(
             name,
-            self._resolve_detector(catalogue, detector, pack),
+            self._resolve_detector(catalogue, detector, pack, asked),
             InstalledRecogniser(recogniser, path, file.sha256),
         )
 
@@ -199,13 +204,14 @@ class WeightStore:
         """
         catalogue = self.catalogue
         name = model if model is not None else self.state.default
-        if detector is None and name is not None:
-            catalogue.files_of_model(name)
+        asked = None if model is None else f"--model {model}"
+        if detector is None and name is not None and name not in catalogue.names:
+            raise unknown_model(name, asked)
         pack = None if name is None else catalogue.find_pack(name)
-        return self._resolve_detector(catalogue, detector, pack)
+        return self._resolve_detector(catalogue, detector, pack, asked)
 
     def _resolve_detector(
-        self, catalogue: Catalogue, detector: str | None, pack: PackEntry | None
+        self, catalogue: Catalogue, detector: str | None, pack: PackEntry | None, asked: str | None
     ) -> InstalledDetector:
         name = detector if detector is not None else (pack.detector if pack is not None else None)
         if name is None:
@@ -216,7 +222,11 @@ class WeightStore:
             raise UsageError(f"--detector {name}: no detector is called so", hint=f"choose one of {names}")
         file = catalogue.file_of(entry)
         wanted = name if detector is not None or pack is None else pack.name
-        return InstalledDetector(entry, self._sound_path(file, wanted), file.sha256)
+        if detector is not None:
+            asked = f"--detector {detector}"
+        elif pack is None:
+            asked = None  # it is the first that is installed
+        return InstalledDetector(entry, self._sound_path(file, wanted, asked), file.sha256)
 
     def _preferred_detector(self, catalogue: Catalogue) -> str:
         for name in catalogue.detector_preference:
@@ -241,11 +251,12 @@ class WeightStore:
             hint=f"choose with -m, or for good with: arcface models use {installed[0]}",
         )
 
-    def _sound_path(self, file: WeightFile, wanted: str) -> Path:
+    def _sound_path(self, file: WeightFile, wanted: str, asked: str | None) -> Path:
         path, soundness = self.path_of(file), self.soundness(file)
         command = f"arcface models pull {wanted}" if file.sources else "arcface models import FILE"
         if soundness == "missing":
-            raise ModelMissing(f"{wanted}: {file.name} is not installed", hint=f"get it with: {command}")
+            said = _name_of(wanted, asked)
+            raise ModelMissing(f"{said}: {file.name} is not installed", hint=f"get it with: {command}")
         if soundness == "damaged":
             raise WeightsDamaged(
                 f"{path}: damaged, its sha256 is not {file.sha256[:12]}…", hint=f"mend it with: {command}"
@@ -267,7 +278,7 @@ class WeightStore:
 
     def choose_default(self, name: str) -> None:
         """Make a pack or a recogniser the default, for good. Raises as `resolve` does when it can't serve."""
-        self.resolve(name)
+        self._resolve(name)
         self._change_state(lambda state: replace(state, default=name, chosen=True))
 
     def offer_default(self, name: str, *, replacing: bool) -> bool:
@@ -357,3 +368,8 @@ def _read_stamp(path: Path) -> object:
         return json.loads(path.read_bytes())
     except (OSError, ValueError):
         return None
+
+
+def _name_of(model: str, asked: str | None) -> str:
+    """How an error begins: a setting that names the model stands in it, so that the user finds it."""
+    return model if asked is None else asked

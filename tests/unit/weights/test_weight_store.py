@@ -113,6 +113,34 @@ def test_a_wrong_name_is_wrong_usage(store: WeightStore, model: str, detector: s
         store.resolve(model, detector)
 
 
+def test_a_wrong_name_names_the_setting_it_was_asked_for_with(store: WeightStore) -> None:
+    install(store, "near", "rec")
+    for ask in (store.resolve, lambda model, detector=None: store.resolve_detector(detector, model)):
+        with pytest.raises(UsageError, match=r"^--model nosuch: no model is called so$"):
+            ask("nosuch")
+        with pytest.raises(UsageError, match=r"^--detector nosuch: no detector is called so$"):
+            ask("pack", "nosuch")
+    with pytest.raises(UsageError, match=r"^--model near is a detector"):
+        store.resolve("near")
+
+
+def test_what_is_missing_names_the_setting_that_wants_it_and_a_default_none(store: WeightStore) -> None:
+    install(store, "near", "rec")
+    store.choose_default("pack")
+    store.path_of(store.catalogue.file_of(store.resolve("rec").recogniser.entry)).unlink()
+    with pytest.raises(ModelMissing, match=r"^pack: rec\.onnx is not installed"):
+        store.resolve()
+    with pytest.raises(ModelMissing, match=r"^--model pack: rec\.onnx is not installed"):
+        store.resolve("pack")
+    with pytest.raises(ModelMissing, match=r"^--detector far: far\.onnx is not installed"):
+        store.resolve_detector("far")
+
+
+def test_a_default_that_is_chosen_is_no_setting(store: WeightStore) -> None:
+    with pytest.raises(UsageError, match=r"^no model is called 'nosuch'$"):
+        store.choose_default("nosuch")
+
+
 def test_a_changed_file_is_damage_and_names_what_mends_it(store: WeightStore) -> None:
     install(store, "near", "rec")
     store.resolve("pack").recogniser.path.write_bytes(b"swapped")
