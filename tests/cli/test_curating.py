@@ -196,7 +196,7 @@ def test_what_is_remembered_of_somebody_is_shown_and_removed(
         arcface("gallery", "import", own_place / "faces", "-g", own_place / "other").records[0]["refusals"]
         == 4
     )
-    gone = arcface("gallery", "remove", "Bob", "--verify")
+    gone = arcface("gallery", "remove", "Bob", "--verify", "-y")
     assert (gone.status, "removed 1 template and 3 refused photographs: " in gone.err) == (0, True)
     assert arcface("gallery", "show", "Bob").status == 6
     assert json.loads(arcface("gallery", "stats", "--json").out)["refusals"] == 1
@@ -249,12 +249,21 @@ def test_removed_people_are_proven_gone(arcface: Arcface, people: Path) -> None:
     arcface("enroll", people, "--keep-crops")
     preview = arcface("gallery", "remove", "Ada", "-n")
     assert (preview.status, subjects(arcface)["Ada"]) == (0, 2)
-    gone = arcface("gallery", "remove", "Ada", "--verify")
+    gone = arcface("gallery", "remove", "Ada", "--verify", "-y")
     assert gone.status == 0
     assert "verified: none of" in gone.err
     assert subjects(arcface) == {"Bob": 1}
     again = arcface("gallery", "remove", "Ada")
     assert (again.status, len(again.said)) == (6, 1)
+
+
+def test_nobody_is_removed_unasked(arcface: Arcface, people: Path) -> None:
+    arcface("enroll", people)
+    for words in (("Ada",), ("--template", "1"), ("Ada", "--verify", "-q")):
+        refused = arcface("gallery", "remove", *words)
+        assert (refused.status, refused.out, len(refused.said)) == (2, "", 1)
+        assert "without a terminal nobody can be asked; add --yes" in refused.err
+    assert subjects(arcface) == {"Ada": 2, "Bob": 1}
 
 
 def test_rename_and_merge_say_what_they_did(arcface: Arcface, people: Path) -> None:
@@ -292,7 +301,7 @@ def test_check_is_0_for_a_sound_gallery_and_1_with_findings(
     ]
     (own_place / "gallery").chmod(0o700)
     assert arcface("identify", people / "Bob" / "bob.jpg").status == 6
-    assert arcface("gallery", "remove", "--template", "2").status == 0
+    assert arcface("gallery", "remove", "--template", "2", "-y").status == 0
     assert arcface("gallery", "check").status == 0
     assert arcface("gallery", "check", "-g", own_place / "none").status == 6
 

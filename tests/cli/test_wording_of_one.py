@@ -48,9 +48,9 @@ WORDS = [
     "gallery reembed -m mobilefacenet_192 --threshold 0.4 --dry-run -f table",
     "enroll --name Eve album/bob.jpg",
     "gallery merge Eve --into Ada",
-    "gallery remove --template 2",
+    "gallery remove --template 2 -y",
     "gallery remove Ada --dry-run",
-    "gallery remove Ada --verify",
+    "gallery remove Ada --verify -y",
     "gallery compact",
 ]
 

@@ -16,6 +16,7 @@ import typer
 
 from arcface_cli import __version__
 from arcface_cli.cli.console import open_closed_streams, say, say_error
+from arcface_cli.cli.once import Verbs
 from arcface_cli.cli.stopping import STOP
 from arcface_cli.errors import BUG_STATUS, INTERRUPTED_STATUS, ArcfaceError, OutOfMemory, OutputError
 
@@ -57,7 +58,7 @@ def build_app(names: Iterable[str] = PANELS) -> typer.Typer:
     Typer reads the signature of every command it is given, which takes as long as comparing two faces: so
     a run gives it the command that was asked for, and only help, completion and mistakes see all.
     """
-    app = typer.Typer(
+    app = Verbs(
         name="arcface",
         no_args_is_help=False,
         pretty_exceptions_enable=False,

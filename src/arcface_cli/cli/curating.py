@@ -141,9 +141,12 @@ def stored_about(gallery: Gallery, name: str) -> tuple[list[StoredTemplate], lis
 
 
 def confirmed(question: str) -> bool:
-    """The answer of whoever sits there; without a terminal the command line is answer enough."""
+    """The answer of whoever sits there. Raises UsageError where nobody does: nothing goes unasked."""
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        return True
+        raise UsageError(
+            f"{question} without a terminal nobody can be asked",
+            hint="add --yes; --dry-run says what would go",
+        )
     sys.stderr.write(f"arcface: {printable(question)} [y/N] ")
     sys.stderr.flush()
     return sys.stdin.readline().strip().lower() in ("y", "yes")

@@ -152,7 +152,10 @@ RetryRefused = Annotated[
     bool,
     typer.Option("--retry-refused", help="With --sync: look again at what an earlier one refused."),
 ]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask for confirmation.", rich_help_panel=RUN)]
+Yes = Annotated[
+    bool,
+    typer.Option("--yes", "-y", help="Don't ask; needed where nobody can be asked.", rich_help_panel=RUN),
+]
 
 FaceChoice = Annotated[
     Faces | None, typer.Option("--faces", help="Which faces of a photograph count.", rich_help_panel=FACES)

@@ -7,8 +7,9 @@ from typing import Annotated
 import typer
 
 from arcface_cli.cli import options
+from arcface_cli.cli.once import Verbs
 
-app = typer.Typer(help="See which settings are in force, and where each comes from.", no_args_is_help=True)
+app = Verbs(help="See which settings are in force, and where each comes from.", no_args_is_help=True)
 
 
 @app.command("show")

@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 from arcface_cli.cli import options
+from arcface_cli.cli.once import Verbs
 
-app = typer.Typer(help="See, mend, move and examine who is enrolled.", no_args_is_help=True)
+app = Verbs(help="See, mend, move and examine who is enrolled.", no_args_is_help=True)
 
 
 @app.command("list")
@@ -137,6 +138,8 @@ def remove(
     quiet: options.Quiet = None,
 ) -> int:
     """Remove people, or single templates, for good: features, crops, paths, hashes and cached vectors.
+
+    Asks first; in a script, where nobody can be asked, it ends with 2 unless --yes says so.
 
     Example: [bold]arcface gallery remove alice --verify[/bold]
     """

@@ -8,10 +8,9 @@ from typing import Annotated, Literal
 import typer
 
 from arcface_cli.cli import options
+from arcface_cli.cli.once import Verbs
 
-app = typer.Typer(
-    help="Weights: what there is, what is installed, under which licence.", no_args_is_help=True
-)
+app = Verbs(help="Weights: what there is, what is installed, under which licence.", no_args_is_help=True)
 
 Name = Annotated[
     str, typer.Argument(help="Pack, detector or recogniser.", metavar="NAME", show_default=False)
