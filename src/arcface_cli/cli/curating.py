@@ -21,6 +21,7 @@ from arcface_cli.errors import (
     UsageError,
 )
 from arcface_cli.gallery import check, proof, writer_note
+from arcface_cli.gallery.database import CHECK_HINT
 from arcface_cli.gallery.entries import Refusal, StoredTemplate, subject_name
 from arcface_cli.gallery.store import FILE_NAME, Gallery
 from arcface_cli.inputs.names import printable
@@ -59,15 +60,16 @@ def show(params: dict[str, Any], name: str, crops: Path | None) -> int:
 
 
 def rename(params: dict[str, Any], old: str, new: str) -> int:
-    """Give a subject another name."""
+    """Give a subject another name; with --mend, in place of a damaged one."""
     settings = settings_from(params).values
+    mend: bool = params["mend"]
     before, after = known_name(old), known_name(new, hint="choose another name: one line of text")
     with Gallery.open(settings.gallery, writable=True) as gallery:
-        if before == after:
+        if before == after and not mend:
             gallery.templates_of(before)
             _told(settings, f"{before} is called so already")
             return 0
-        gallery.rename(before, after)
+        gallery.rename(before, after, mend=mend)
     _told(settings, f"{before} is called {after} now")
     return 0
 
@@ -247,16 +249,18 @@ def _lines(found: check.Finding) -> tuple[str, str]:
 
 
 def _unreadable(settings: Settings, error: ArcfaceError) -> check.Finding:
-    return check.Finding("damaged", str(settings.gallery), error.message, error.hint or check.RESTORE)
+    """What keeps a gallery from being read to its end. Its own hint leads here, to `gallery check`."""
+    mend = error.hint if error.hint not in (None, CHECK_HINT) else check.BROKEN_PAGES
+    return check.Finding("damaged", str(settings.gallery), error.message, mend)
 
 
 def compact(params: dict[str, Any]) -> int:
     """Give back the space of what was removed."""
     settings = settings_from(params).values
-    with Gallery.open(settings.gallery, writable=True) as gallery:
-        before = gallery.stats().size
+    with Gallery.open(settings.gallery, writable=True, mending=True) as gallery:
+        before = gallery.size
         gallery.compact()
-        after = gallery.stats().size
+        after = gallery.size
     _told(settings, f"{settings.gallery}: {before:,} bytes before, {after:,} now")
     return 0
 

@@ -18,9 +18,11 @@ from arcface_cli.gallery import checksums, database, places, reading, refusals, 
 from arcface_cli.gallery.cache import FOLDER
 from arcface_cli.gallery.entries import has_unit_length
 from arcface_cli.gallery.vectors import VectorType
-from arcface_cli.wording import command
+from arcface_cli.wording import command, counted
 
 RESTORE = "restore the gallery from a backup, or enroll the photographs again into a new one with -g"
+REBUILD = "arcface gallery compact, which makes it anew from the rows"
+BROKEN_PAGES = f"arcface gallery compact, which mends indexes; if it can't, {RESTORE}"
 _STALE_AFTER = 3600.0  # seconds after which nobody is still at work on a new file
 _REMOVED_AT_ONCE = 100  # templates that one command names
 _TOLD = 1000  # problems of one kind: after these, the file is beyond mending row by row
@@ -76,6 +78,15 @@ def folder_findings(directory: Path, file_name: str) -> Iterator[Finding]:
 
 def findings(moment: snapshots.Moment) -> Iterator[Finding]:
     """What is wrong inside: pages, references, every row against its checksum, and the caches."""
+    yield from database_findings(moment)
+    yield from _caches(moment)
+
+
+def database_findings(moment: snapshots.Moment) -> Iterator[Finding]:
+    """What is wrong with the database alone.
+
+    Indexes come first, and nothing else is asked of them: what they say of rows may be untrue.
+    """
     yield from _pages(moment.connection, moment.path)
     yield from _references(moment.connection)
     yield from _subjects(moment.connection, moment.path)
@@ -84,13 +95,28 @@ def findings(moment: snapshots.Moment) -> Iterator[Finding]:
     yield from _crops(moment.connection)
     yield from _refusals(moment.connection)
     yield from _history(moment.connection)
-    yield from _caches(moment)
 
 
 def _pages(connection: sqlite3.Connection, path: Path) -> Iterator[Finding]:
-    for (text,) in connection.execute(f"PRAGMA integrity_check({_TOLD})"):
-        if text != "ok":
-            yield Finding("page", str(path), " ".join(str(text).split()), RESTORE)
+    of_indexes: dict[str, list[str]] = {}
+    for problem in _integrity(connection):
+        index = database.index_at_fault(connection, problem)
+        if index is not None:
+            of_indexes.setdefault(index, []).append(problem)
+        elif problem != "ok":
+            yield Finding("page", str(path), problem, BROKEN_PAGES)
+    for index, told in of_indexes.items():
+        more = "" if len(told) == 1 else f" and {counted(len(told) - 1, 'problem')} more"
+        yield Finding("index", f"index {index}", f"{told[0]}{more}", REBUILD)
+
+
+def _integrity(connection: sqlite3.Connection) -> list[str]:
+    """What SQLite finds, a line each. An entry that it can't even read it raises; rows are read below."""
+    try:
+        lines = connection.execute(f"PRAGMA integrity_check({_TOLD})").fetchall()
+    except sqlite3.DatabaseError as error:
+        return [f"{error}, perhaps an entry in an index"]
+    return [" ".join(str(text).split()) for (text,) in lines]
 
 
 def _references(connection: sqlite3.Connection) -> Iterator[Finding]:
@@ -100,16 +126,14 @@ def _references(connection: sqlite3.Connection) -> Iterator[Finding]:
 
 
 def _subjects(connection: sqlite3.Connection, path: Path) -> Iterator[Finding]:
-    rows = connection.execute(
-        "SELECT id, name, created, checksum, (SELECT count(*) FROM templates WHERE subject_id = subjects.id) "
-        "FROM subjects ORDER BY id"
-    )
-    for subject_id, name, created, checksum, templates in rows:
+    owners = {owner for (owner,) in connection.execute("SELECT subject_id FROM templates NOT INDEXED")}
+    rows = connection.execute("SELECT id, name, created, checksum FROM subjects NOT INDEXED ORDER BY id")
+    for subject_id, name, created, checksum in rows:
         where = f"subject {subject_id} ({name!a})"
         if not _holds(checksums.of_subject, checksum, subject_id, name, created) or not _is_name(name, path):
             mend = _rename(connection, subject_id, name, path)
             yield Finding("subject", where, "its name or time differs from its checksum", mend)
-        if not templates:
+        if subject_id not in owners:
             mend = command("arcface gallery remove", str(name)) if _is_name(name, path) else RESTORE
             yield Finding("subject", where, "has no template", mend)
 
@@ -117,8 +141,10 @@ def _subjects(connection: sqlite3.Connection, path: Path) -> Iterator[Finding]:
 def _rename(connection: sqlite3.Connection, subject_id: int, name: object, path: Path) -> str:
     """How a person gets a sound name; templates go by their numbers where nobody can have this one."""
     if _is_name(name, path):
-        return f"{command('arcface gallery rename', str(name), 'NEW')}, or {RESTORE}"
-    numbers = connection.execute("SELECT id FROM templates WHERE subject_id = ?", (subject_id,)).fetchall()
+        return f"{command('arcface gallery rename', str(name), 'NEW', mend=True)}, or {RESTORE}"
+    numbers = connection.execute(
+        "SELECT id FROM templates NOT INDEXED WHERE subject_id = ? ORDER BY id", (subject_id,)
+    ).fetchall()
     removal = [f"{_remove([number for (number,) in numbers[:_REMOVED_AT_ONCE]])}, or "] if numbers else []
     return "".join([*removal, RESTORE])
 
@@ -132,7 +158,9 @@ def _is_name(name: object, path: Path) -> bool:
 
 
 def _templates(connection: sqlite3.Connection, path: Path) -> Iterator[Finding]:
-    for row in connection.execute(f"SELECT {reading.TEMPLATE_COLUMNS} FROM templates t ORDER BY t.id"):
+    for row in connection.execute(
+        f"SELECT {reading.TEMPLATE_COLUMNS} FROM templates t NOT INDEXED ORDER BY t.id"
+    ):
         try:
             reading.check_template(row, path)
         except GalleryDamaged:
@@ -149,7 +177,8 @@ def _templates(connection: sqlite3.Connection, path: Path) -> Iterator[Finding]:
 def _features(moment: snapshots.Moment) -> Iterator[Finding]:
     size = 4 * moment.fingerprint.dimension
     rows = moment.connection.execute(
-        "SELECT t.id, f.feature, f.checksum FROM templates t LEFT JOIN features f ON f.template_id = t.id"
+        "SELECT t.id, f.feature, f.checksum FROM templates t NOT INDEXED "
+        "LEFT JOIN features f ON f.template_id = t.id ORDER BY t.id"
     )
     for template_id, feature, checksum in rows:
         problem = _feature_problem(template_id, feature, checksum, size)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import secrets
 import sqlite3
 import stat
@@ -31,7 +32,7 @@ LOCK_TIMEOUT = 30.0
 """Seconds to wait for another writer. A batch takes far less."""
 
 TEMPORARY_PREFIX = ".gallery-new-"
-RESTORE_HINT = "restore the folder from a backup, or enroll the photographs again into a new one with -g"
+CHECK_HINT = "see what is damaged and how to mend it with: arcface gallery check"
 
 CHECKED_WHOLE = 48 * 1024 * 1024
 """Bytes up to which every page of a file is checked when it is opened: some 20,000 templates."""
@@ -40,6 +41,8 @@ LONG_LOG = 64 * 1024 * 1024
 """Bytes of the write-ahead log from which a writer sees to it that it begins anew."""
 
 _CHECKPOINT_WAIT_MS = 500
+_OF_AN_INDEX = re.compile(r"\bindex (\w+)$")
+_OF_A_TREE = re.compile(r"Tree (\d+) page ")  # the number of its root
 _MAGIC = b"SQLite format 3\0"
 _MAX_VALUE_SIZE = 16 * 1024 * 1024  # bytes of one row or value: nothing of ours comes near it
 _OURS_TO_FIX = (sqlite3.ProgrammingError, sqlite3.InterfaceError, sqlite3.IntegrityError)
@@ -112,21 +115,26 @@ def _primary_code(error: sqlite3.Error) -> int | None:
 
 
 def damaged(path: Path, reason: str) -> GalleryDamaged:
-    """The error for a gallery file that isn't as we wrote it."""
-    return GalleryDamaged(f"{path}: is damaged: {reason}", hint=RESTORE_HINT)
+    """The error for a gallery file that isn't as we wrote it; what to do about it, `gallery check` knows."""
+    return GalleryDamaged(f"{path}: is damaged: {reason}", hint=CHECK_HINT)
 
 
 @contextmanager
 def one_moment(connection: sqlite3.Connection, path: Path) -> Iterator[None]:
     """All reads inside see the same state, whatever other processes commit meanwhile."""
-    with translated(path, writing=False), transaction(connection, "DEFERRED"):
-        yield
+    with translated(path, writing=False):
+        connection.execute("BEGIN DEFERRED")
+        try:
+            yield
+        finally:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")  # a COMMIT would fail once more where a page was damaged
 
 
 @contextmanager
-def transaction(connection: sqlite3.Connection, kind: str = "IMMEDIATE") -> Iterator[None]:
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
     """All or nothing: committed at the end, rolled back by whatever is raised, Ctrl-C as well."""
-    connection.execute(f"BEGIN {kind}")
+    connection.execute("BEGIN IMMEDIATE")
     try:
         yield
         connection.execute("COMMIT")
@@ -139,11 +147,13 @@ def transaction(connection: sqlite3.Connection, kind: str = "IMMEDIATE") -> Iter
 # --- opening --------------------------------------------------------------------------------
 
 
-def connect(path: Path, *, writable: bool, timeout: float = LOCK_TIMEOUT) -> sqlite3.Connection:
+def connect(
+    path: Path, *, writable: bool, timeout: float = LOCK_TIMEOUT, mending: bool = False
+) -> sqlite3.Connection:
     """Open and check a gallery file; an error names what is wrong with it.
 
-    timeout: seconds to wait for a lock. Raises GalleryMissing, GalleryDamaged, GalleryNewer, GalleryLocked,
-    and OutputError when it is to be written and can't be.
+    timeout: seconds to wait for a lock.  mending: broken pages are no obstacle. Raises GalleryMissing,
+    GalleryDamaged, GalleryNewer, GalleryLocked, and OutputError when it is to be written and can't be.
     """
     _check_file(path)
     if writable:
@@ -153,7 +163,8 @@ def connect(path: Path, *, writable: bool, timeout: float = LOCK_TIMEOUT) -> sql
         try:
             _configure(connection, writable=writable)
             version = _check_format(connection, path)
-            _check_pages(connection, path)
+            if not mending:
+                check_pages(connection, path)
             if version == schema.FORMAT_VERSION:
                 return connection
             return _brought_up_to_date(connection, path, version, writable=writable)
@@ -336,7 +347,7 @@ def foreign_objects(connection: sqlite3.Connection, version: int) -> list[tuple[
     return sorted(ours.symmetric_difference(rows.fetchall()))
 
 
-def _check_pages(connection: sqlite3.Connection, path: Path) -> None:
+def check_pages(connection: sqlite3.Connection, path: Path) -> None:
     """Every page of a small file, 0.1 s at most; of a large one, that none is missing.
 
     All of a large file is `gallery check`'s to read; what a verb reads of it is checked row by row.
@@ -346,8 +357,25 @@ def _check_pages(connection: sqlite3.Connection, path: Path) -> None:
         return
     for (problem,) in connection.execute("PRAGMA quick_check(100)"):
         # A value that no column allows is found by whoever reads its row, and `remove` must get at it.
-        if problem != "ok" and not problem.startswith("CHECK constraint failed"):
+        # A broken index misleads no reader unseen, and `compact` must get at it.
+        if problem == "ok" or problem.startswith("CHECK constraint failed"):
+            continue
+        if index_at_fault(connection, problem) is None:
             raise damaged(path, " ".join(str(problem).split()))
+
+
+def index_at_fault(connection: sqlite3.Connection, problem: str) -> str | None:
+    """The index that a line of SQLite's integrity check is about; None where a table is damaged."""
+    named = _OF_AN_INDEX.search(problem)
+    if named is not None:
+        return named[1]
+    tree = _OF_A_TREE.match(problem)
+    if tree is None:
+        return None
+    row = connection.execute(
+        "SELECT name FROM sqlite_master WHERE type = 'index' AND rootpage = ?", (int(tree[1]),)
+    ).fetchone()
+    return None if row is None else str(row[0])
 
 
 def _check_size(connection: sqlite3.Connection, path: Path) -> None:

@@ -73,6 +73,15 @@ def _delete(path: Path) -> None:
             each.unlink(missing_ok=True)
 
 
+def reindex(connection: sqlite3.Connection, path: Path) -> None:
+    """Make every index anew from the rows. Raises GalleryDamaged where that leaves anything broken."""
+    try:
+        connection.execute("REINDEX")
+    except sqlite3.IntegrityError as error:  # two people of one name, say
+        raise database.damaged(path, f"its indexes can't be made anew: {error}") from error
+    database.check_pages(connection, path)
+
+
 def compact(connection: sqlite3.Connection, path: Path) -> None:
     """Rewrite the file without its free pages, and move the write-ahead log into it."""
     with database.translated(path, writing=True):

@@ -30,6 +30,7 @@ TEMPLATE_COLUMNS = (
     "t.id, t.subject_id, t.source_path, t.content_sha256, t.face_index, t.x_min, t.y_min, t.x_max, t.y_max, "
     "t.landmarks, t.detection_score, t.detector, t.image_width, t.image_height, t.created, t.checksum"
 )
+SUBJECT_COLUMNS = "s.id, s.name, s.created, s.checksum"
 _TEMPLATE_TYPES = (int, bytes, str, int, float, float, float, float, bytes, float, str, int, int, str, int)
 
 
@@ -120,18 +121,36 @@ def counts(connection: sqlite3.Connection) -> Counts:
 
 
 def subject_id(connection: sqlite3.Connection, name: str) -> int | None:
-    """Row of a subject, None when nobody has that name. The name must be normalised."""
+    """Row of a subject, sound or not; None when nobody has that name. The name must be normalised."""
     row = connection.execute("SELECT id FROM subjects WHERE name = ?", (name,)).fetchone()
     return None if row is None else int(row[0])
+
+
+def sound_subject_id(connection: sqlite3.Connection, path: Path, name: str) -> int | None:
+    """As `subject_id`. Raises GalleryDamaged for a row that isn't as it was written."""
+    row = connection.execute(f"SELECT {SUBJECT_COLUMNS} FROM subjects s WHERE s.name = ?", (name,)).fetchone()
+    if row is None:
+        return None
+    check_subject(row, path)
+    return int(row[0])
+
+
+def check_subject(row: Sequence[Any], path: Path) -> str:
+    """The name in a row of `subjects` (`SUBJECT_COLUMNS`). Raises GalleryDamaged unless it is as written."""
+    subject_id, name, created, checksum = row
+    known = known_name(name, path)
+    if not isinstance(created, str) or checksums.of_subject(subject_id, known, created) != checksum:
+        raise database.damaged(path, f"subject {subject_id} ({known!a}): differs from its checksum")
+    return known
 
 
 def subjects(connection: sqlite3.Connection, path: Path) -> list[SubjectSummary]:
     """Everybody, by name."""
     rows = connection.execute(
-        "SELECT s.name, count(t.id), min(t.created), max(t.created) "
+        f"SELECT {SUBJECT_COLUMNS}, count(t.id), min(t.created), max(t.created) "
         "FROM subjects s LEFT JOIN templates t ON t.subject_id = s.id GROUP BY s.id ORDER BY s.name"
     )
-    return [SubjectSummary(known_name(name, path), *rest) for name, *rest in rows]
+    return [SubjectSummary(check_subject(row[:4], path), *row[4:]) for row in rows]
 
 
 def subject_names_of(connection: sqlite3.Connection, content_sha256: str) -> list[str]:
@@ -148,13 +167,8 @@ def faces_of(
     connection: sqlite3.Connection, path: Path, content_sha256: str
 ) -> Iterator[tuple[int, str, BoundingBox]]:
     """Template id, subject and box of every face enrolled from a photograph with this content."""
-    rows = connection.execute(
-        "SELECT t.id, s.name, t.x_min, t.y_min, t.x_max, t.y_max "
-        "FROM templates t JOIN subjects s ON s.id = t.subject_id WHERE t.content_sha256 = ? ORDER BY t.id",
-        (content_sha256,),
-    )
-    for template_id, subject, *corners in rows:
-        yield template_id, subject, _box(corners, template_id, path)
+    for row, subject in _sound(connection, path, "t.content_sha256 = ?", (content_sha256,)):
+        yield row[0], subject, _box(list(row[5:9]), row[0], path)
 
 
 def templates_of(connection: sqlite3.Connection, path: Path, subject: str) -> list[StoredTemplate]:
@@ -189,23 +203,25 @@ def _stored(
     connection: sqlite3.Connection, path: Path, condition: str, parameters: tuple[Any, ...]
 ) -> Iterator[StoredTemplate]:
     rows = connection.execute(
-        f"SELECT {TEMPLATE_COLUMNS}, s.name, c.template_id FROM templates t "
+        f"SELECT {TEMPLATE_COLUMNS}, {SUBJECT_COLUMNS}, c.template_id FROM templates t "
         "LEFT JOIN subjects s ON s.id = t.subject_id LEFT JOIN crops c ON c.template_id = t.id "
         f"{condition} ORDER BY t.id",
         parameters,
     )
-    for *row, name, crop in rows:
-        yield _stored_template(tuple(row), name, path, has_crop=crop is not None)
+    for *row, crop in rows:
+        yield _stored_template(tuple(row[:16]), row[16:], path, has_crop=crop is not None)
 
 
-def _stored_template(row: tuple[Any, ...], subject: object, path: Path, *, has_crop: bool) -> StoredTemplate:
+def _stored_template(
+    row: tuple[Any, ...], subject: Sequence[Any], path: Path, *, has_crop: bool
+) -> StoredTemplate:
     check_template(row, path)
     template_id, _, source_path, sha256, index, *box, landmarks, score, detector, wide, high, created, _ = row
-    if subject is None:
+    if subject[0] is None:
         raise _bad_template(path, template_id, "its subject is missing")
     return StoredTemplate(
         template_id=template_id,
-        subject=known_name(subject, path),
+        subject=check_subject(subject, path),
         source_path=source_path,
         content_sha256=sha256,
         face=_face([index, score, landmarks, *box], template_id, path),
@@ -236,9 +252,9 @@ def crop(connection: sqlite3.Connection, path: Path, template_id: int) -> bytes 
     return row[0]
 
 
-def enrolled_below(connection: sqlite3.Connection, folder: bytes) -> list[Enrolled]:
+def enrolled_below(connection: sqlite3.Connection, path: Path, folder: bytes) -> list[Enrolled]:
     """Templates whose photograph lies, or lay, below a folder, given as its path's bytes."""
-    return _enrolled(connection, "t.source_path >= ? AND t.source_path < ?", paths_below(folder))
+    return _enrolled(connection, path, "t.source_path >= ? AND t.source_path < ?", paths_below(folder))
 
 
 def paths_below(folder: bytes) -> tuple[bytes, bytes]:
@@ -247,18 +263,30 @@ def paths_below(folder: bytes) -> tuple[bytes, bytes]:
     return start, start[:-1] + bytes([start[-1] + 1])
 
 
-def enrolled_from(connection: sqlite3.Connection, content_sha256: str) -> list[Enrolled]:
+def enrolled_from(connection: sqlite3.Connection, path: Path, content_sha256: str) -> list[Enrolled]:
     """Templates of photographs with this content."""
-    return _enrolled(connection, "t.content_sha256 = ?", (content_sha256,))
+    return _enrolled(connection, path, "t.content_sha256 = ?", (content_sha256,))
 
 
-def _enrolled(connection: sqlite3.Connection, condition: str, parameters: tuple[Any, ...]) -> list[Enrolled]:
+def _enrolled(
+    connection: sqlite3.Connection, path: Path, condition: str, parameters: tuple[Any, ...]
+) -> list[Enrolled]:
+    found = _sound(connection, path, condition, parameters)
+    return [Enrolled(row[0], subject, row[2], row[3]) for row, subject in found]
+
+
+def _sound(
+    connection: sqlite3.Connection, path: Path, condition: str, parameters: tuple[Any, ...]
+) -> Iterator[tuple[tuple[Any, ...], str]]:
+    """Rows of templates with their subjects' names, both as they were written, in id order."""
     rows = connection.execute(
-        "SELECT t.id, s.name, t.source_path, t.content_sha256 FROM templates t "
+        f"SELECT {TEMPLATE_COLUMNS}, {SUBJECT_COLUMNS} FROM templates t "
         f"JOIN subjects s ON s.id = t.subject_id WHERE {condition} ORDER BY t.id",
         parameters,
     )
-    return [Enrolled(*row) for row in rows]
+    for row in rows:
+        check_template(row[:16], path)
+        yield row[:16], check_subject(row[16:], path)
 
 
 def _face(values: list[Any], template_id: int, path: Path) -> DetectedFace:
@@ -340,11 +368,9 @@ def _check_feature(template_id: int, feature: object, checksum: object, dimensio
 
 def subject_table(connection: sqlite3.Connection, path: Path) -> tuple[NDArray[np.int64], tuple[str, ...]]:
     """Subject ids, ascending, and their names, each row checked."""
-    rows = connection.execute("SELECT id, name, created, checksum FROM subjects ORDER BY id").fetchall()
-    for subject_id, name, created, checksum in rows:
-        known_name(name, path)
-        if not isinstance(created, str) or checksums.of_subject(subject_id, name, created) != checksum:
-            raise database.damaged(path, f"subject {subject_id}: differs from its checksum")
+    rows = connection.execute(f"SELECT {SUBJECT_COLUMNS} FROM subjects s ORDER BY s.id").fetchall()
+    for row in rows:
+        check_subject(row, path)
     return np.array([row[0] for row in rows], dtype=np.int64), tuple(row[1] for row in rows)
 
 

@@ -86,14 +86,22 @@ class Gallery:
 
     @classmethod
     def open(
-        cls, directory: Path, *, writable: bool = False, timeout: float = database.LOCK_TIMEOUT
+        cls,
+        directory: Path,
+        *,
+        writable: bool = False,
+        timeout: float = database.LOCK_TIMEOUT,
+        mending: bool = False,
     ) -> Gallery:
         """Open an existing gallery; for reading, a read-only folder will do.
 
-        timeout: seconds to wait for another writer. Raises GalleryMissing, GalleryDamaged, GalleryNewer,
+        timeout: seconds to wait for another writer.  mending: for `compact` alone, which may mend broken
+        pages; other uses refuse them here. Raises GalleryMissing, GalleryDamaged, GalleryNewer,
         GalleryLocked, and OutputError when it is to be written and can't be.
         """
-        connection = database.connect(directory / FILE_NAME, writable=writable, timeout=timeout)
+        connection = database.connect(
+            directory / FILE_NAME, writable=writable, timeout=timeout, mending=mending
+        )
         try:
             with database.translated(directory / FILE_NAME, writing=False):
                 return cls(directory, connection)
@@ -224,7 +232,7 @@ class Gallery:
     def set_operating_point(self, text: str) -> None:
         """Store an operating point in place of the one before."""
         with self._writing():
-            writing.put_meta(self._connection, {"operating_point": text})
+            writing.put_meta(self._connection, self._path, {"operating_point": text})
         self._meta = reading.meta(self._connection, self._path)
 
     def require(self, fingerprint: ModelFingerprint) -> None:
@@ -280,7 +288,7 @@ class Gallery:
             detectors=counts.detectors,
             created=self._meta["created"],
             arcface_version=self._meta["arcface_version"],
-            size=self._file_size() + cache.size_of(self.directory),
+            size=self.size,
             cache_size=cache.size_of(self.directory),
             keeps_crops=self.keeps_crops,
             crops=counts.crops,
@@ -297,7 +305,7 @@ class Gallery:
         subject = subject_name(name)
         with self._reading():
             if reading.subject_id(self._connection, subject) is None:
-                raise SubjectMissing(f"{self.directory}: nobody is enrolled as {subject!r}")
+                raise self._nobody(subject)
             return reading.templates_of(self._connection, self._path, subject)
 
     def template(self, template_id: int) -> StoredTemplate:
@@ -334,12 +342,12 @@ class Gallery:
     def enrolled_below(self, folder: Path) -> list[Enrolled]:
         """Templates whose photograph lies, or lay, below a folder."""
         with self._reading():
-            return reading.enrolled_below(self._connection, _place(folder))
+            return reading.enrolled_below(self._connection, self._path, _place(folder))
 
     def enrolled_from(self, content_sha256: str) -> list[Enrolled]:
         """Templates of photographs with this content."""
         with self._reading():
-            return reading.enrolled_from(self._connection, content_sha256)
+            return reading.enrolled_from(self._connection, self._path, content_sha256)
 
     def faces_from(self, content_sha256: str) -> list[tuple[int, str, BoundingBox]]:
         """Template id, subject and box of every face enrolled from a photograph with this content."""
@@ -416,8 +424,11 @@ class Gallery:
     def _reading(self) -> AbstractContextManager[None]:
         return database.one_moment(self._connection, self._path)
 
-    def _file_size(self) -> int:
-        return sum(file.stat().st_size for file in self.directory.glob(f"{FILE_NAME}*"))
+    @property
+    def size(self) -> int:
+        """Bytes on disk, caches included."""
+        files = sum(file.stat().st_size for file in self.directory.glob(f"{FILE_NAME}*"))
+        return files + cache.size_of(self.directory)
 
     # --- writing ----------------------------------------------------------------------------
 
@@ -477,18 +488,26 @@ class Gallery:
             for refusal in noted:
                 refusals.note(self._connection, refusal, created)
 
-    def rename(self, old: str, new: str) -> None:
-        """Give a subject another name. Raises SubjectMissing, and SubjectExists for a name that is taken."""
-        name = subject_name(new)
+    def rename(self, old: str, new: str, *, mend: bool = False) -> None:
+        """Give a subject another name. Raises SubjectMissing, and SubjectExists for a name that is taken.
+
+        mend: a stored name or time that fails its checksum, which is else refused as GalleryDamaged, is
+        written anew; the new name may then be the old one.
+        """
+        before, name = subject_name(old), subject_name(new)
         with self._unsaying():
-            known = self._subject_id(old)
-            if reading.subject_id(self._connection, name) is not None:
+            known = reading.subject_id(self._connection, before)
+            if known is None:
+                raise self._nobody(before)
+            if reading.subject_id(self._connection, name) not in (None, known):
                 raise SubjectExists(
                     f"{self.directory}: somebody is enrolled as {name!r} already",
-                    hint=f"if both are one person: {command('arcface gallery merge', old, into=name)}",
+                    hint="choose another; if both are one person, merge them then"
+                    if mend
+                    else f"if both are one person: {command('arcface gallery merge', old, into=name)}",
                 )
-            writing.rename(self._connection, known, name)
-            refusals.give_to(self._connection, self._path, subject_name(old), name)
+            (writing.mend_subject if mend else writing.rename)(self._connection, self._path, known, name)
+            refusals.give_to(self._connection, self._path, before, name)
             self._note("rename")
 
     def merge(self, sources: Sequence[str], into: str) -> int:
@@ -498,7 +517,7 @@ class Gallery:
             owners = [self._subject_id(name) for name in sources]
             ids = [i for owner in owners if owner != target for i in self._ids_of(owner)]
             for template_id in ids:
-                writing.relabel(self._connection, template_id, target)
+                writing.relabel(self._connection, self._path, template_id, target)
             for name in sources:
                 refusals.give_to(self._connection, self._path, subject_name(name), subject_name(into))
             if ids:
@@ -510,10 +529,10 @@ class Gallery:
         created = _timestamp(datetime.now(UTC))
         with self._unsaying() if moves else self._writing():
             for template_id, path in paths:
-                writing.move(self._connection, template_id, path)
+                writing.move(self._connection, self._path, template_id, path)
             for template_id, subject in moves:
-                owner = writing.subject_id(self._connection, subject_name(subject), created)
-                writing.relabel(self._connection, template_id, owner)
+                owner = writing.subject_id(self._connection, self._path, subject_name(subject), created)
+                writing.relabel(self._connection, self._path, template_id, owner)
             if moves or paths:
                 self._note("relabel" if moves else "rename", created)
 
@@ -536,24 +555,22 @@ class Gallery:
             for template_id, feature in features.items():
                 writing.put_feature(self._connection, template_id, feature.astype("<f4").tobytes())
             named = {} if model is None else {"model": model}
-            writing.put_meta(self._connection, _model_meta(fingerprint) | named)
+            writing.put_meta(self._connection, self._path, _model_meta(fingerprint) | named)
             self._note("reembed")
         self._meta = reading.meta(self._connection, self._path)
         self.fingerprint = fingerprint
 
     def compact(self) -> None:
-        """Give back the space of what was removed.
+        """Give back the space of what was removed, and make every index anew.
 
         Deletes what can be made again (caches, broken refusals) and what is of no use: features and crops
-        without a template.
+        without a template. Raises GalleryDamaged, and changes nothing, where pages of rows are broken.
         """
         self._forget_caches()
-        broken = list(refusals.broken(self._connection))
-        lone = reading.without_template(self._connection)
-        if broken or lone:
-            with self._writing():
-                refusals.forget(self._connection, broken)
-                writing.remove_templates(self._connection, lone)
+        with self._writing():
+            moving.reindex(self._connection, self._path)
+            refusals.forget(self._connection, list(refusals.broken(self._connection)))
+            writing.remove_templates(self._connection, reading.without_template(self._connection))
         moving.compact(self._connection, self._path)
 
     def export(self, target: Path) -> None:
@@ -602,10 +619,13 @@ class Gallery:
             ) from error
 
     def _subject_id(self, name: str) -> int:
-        known = reading.subject_id(self._connection, subject_name(name))
+        known = reading.sound_subject_id(self._connection, self._path, subject_name(name))
         if known is None:
-            raise SubjectMissing(f"{self.directory}: nobody is enrolled as {name!r}")
+            raise self._nobody(name)
         return known
+
+    def _nobody(self, name: str) -> SubjectMissing:
+        return SubjectMissing(f"{self.directory}: nobody is enrolled as {name!r}")
 
     def _ids_of(self, owner: int) -> list[int]:
         rows = self._connection.execute("SELECT id FROM templates WHERE subject_id = ? ORDER BY id", (owner,))

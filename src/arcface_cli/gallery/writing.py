@@ -26,7 +26,7 @@ def add(
     known = enrolled_already(faces, entry.subject, entry.face.box)
     if known is not None:
         return known
-    return Added(_insert(connection, entry, created, keep_crop=keep_crop))
+    return Added(_insert(connection, path, entry, created, keep_crop=keep_crop))
 
 
 def enrolled_already(
@@ -45,11 +45,13 @@ def enrolled_already(
     return None
 
 
-def _insert(connection: sqlite3.Connection, entry: NewTemplate, created: str, *, keep_crop: bool) -> int:
+def _insert(
+    connection: sqlite3.Connection, path: Path, entry: NewTemplate, created: str, *, keep_crop: bool
+) -> int:
     template_id = _next_id(connection, "templates")
     row: tuple[Any, ...] = (
         template_id,
-        subject_id(connection, entry.subject, created),
+        subject_id(connection, path, entry.subject, created),
         entry.source_path,
         entry.content_sha256,
         entry.face.index,
@@ -81,9 +83,9 @@ def put_feature(connection: sqlite3.Connection, template_id: int, feature: bytes
     )
 
 
-def subject_id(connection: sqlite3.Connection, name: str, created: str) -> int:
-    """Row of a subject, made if there is none."""
-    known = reading.subject_id(connection, name)
+def subject_id(connection: sqlite3.Connection, path: Path, name: str, created: str) -> int:
+    """Row of a subject, made if there is none. Raises GalleryDamaged for one that isn't as written."""
+    known = reading.sound_subject_id(connection, path, name)
     if known is not None:
         return known
     new = _next_id(connection, "subjects")
@@ -122,18 +124,41 @@ def drop_if_empty(connection: sqlite3.Connection, subject_id: int) -> None:
     )
 
 
-def rename(connection: sqlite3.Connection, subject_id: int, name: str) -> None:
-    """Give a subject another name, which nobody has."""
-    (created,) = connection.execute("SELECT created FROM subjects WHERE id = ?", (subject_id,)).fetchone()
+def rename(connection: sqlite3.Connection, path: Path, subject_id: int, name: str) -> None:
+    """Give a subject another name, which nobody has. Raises GalleryDamaged for one that isn't as written."""
+    row = connection.execute(
+        f"SELECT {reading.SUBJECT_COLUMNS} FROM subjects s WHERE s.id = ?", (subject_id,)
+    ).fetchone()
+    reading.check_subject(row, path)
+    _put_subject(connection, subject_id, name, row[2])
+
+
+def mend_subject(connection: sqlite3.Connection, path: Path, subject_id: int, name: str) -> None:
+    """Write a subject's row anew: the name as the user says it, the time of the earliest template.
+
+    Raises GalleryDamaged for a template that isn't as it was written.
+    """
+    rows = connection.execute(
+        f"SELECT {reading.TEMPLATE_COLUMNS} FROM templates t WHERE t.subject_id = ?", (subject_id,)
+    ).fetchall()
+    for row in rows:
+        reading.check_template(row, path)
+    _put_subject(connection, subject_id, name, min((row[14] for row in rows), default=""))
+
+
+def _put_subject(connection: sqlite3.Connection, subject_id: int, name: str, created: str) -> None:
     connection.execute(
-        "UPDATE subjects SET name = ?, checksum = ? WHERE id = ?",
-        (name, checksums.of_subject(subject_id, name, created), subject_id),
+        "UPDATE subjects SET name = ?, created = ?, checksum = ? WHERE id = ?",
+        (name, created, checksums.of_subject(subject_id, name, created), subject_id),
     )
 
 
-def relabel(connection: sqlite3.Connection, template_id: int, subject_id: int) -> None:
-    """Give a template to another subject; drop it if the very same box of the photograph is there already."""
-    old = _row(connection, template_id)
+def relabel(connection: sqlite3.Connection, path: Path, template_id: int, subject_id: int) -> None:
+    """Give a template to another subject; drop it if the very same box of the photograph is there already.
+
+    Raises GalleryDamaged for one that isn't as it was written: a new checksum would hide that.
+    """
+    old = _row(connection, path, template_id)
     row = [*old]
     row[_SUBJECT_ID] = subject_id
     twin = connection.execute(
@@ -148,24 +173,25 @@ def relabel(connection: sqlite3.Connection, template_id: int, subject_id: int) -
     drop_if_empty(connection, old[_SUBJECT_ID])
 
 
-def move(connection: sqlite3.Connection, template_id: int, source_path: bytes) -> None:
-    """Note that a template's photograph lies elsewhere now."""
-    row = [*_row(connection, template_id)]
+def move(connection: sqlite3.Connection, path: Path, template_id: int, source_path: bytes) -> None:
+    """Note that a template's photograph lies elsewhere now. Raises GalleryDamaged as `relabel` does."""
+    row = [*_row(connection, path, template_id)]
     row[_SOURCE_PATH] = source_path
     _update(connection, row, "source_path", source_path)
 
 
-def put_meta(connection: sqlite3.Connection, values: dict[str, str]) -> None:
-    """Set some keys of the meta table, and its checksum."""
-    known = dict(connection.execute("SELECT key, value FROM meta").fetchall()) | values
+def put_meta(connection: sqlite3.Connection, path: Path, values: dict[str, str]) -> None:
+    """Set some keys of the meta table, and its checksum. Raises GalleryDamaged unless that held."""
+    known = reading.meta(connection, path) | values
     known[checksums.META_KEY] = checksums.of_meta(known)
     connection.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", known.items())
 
 
-def _row(connection: sqlite3.Connection, template_id: int) -> tuple[Any, ...]:
+def _row(connection: sqlite3.Connection, path: Path, template_id: int) -> tuple[Any, ...]:
     row: tuple[Any, ...] = connection.execute(
         f"SELECT {reading.TEMPLATE_COLUMNS} FROM templates t WHERE t.id = ?", (template_id,)
     ).fetchone()
+    reading.check_template(row, path)
     return row[:15]
 
 

@@ -90,6 +90,9 @@ def stats(
 def rename(
     old: Annotated[str, typer.Argument(help="The name now.", metavar="OLD", show_default=False)],
     new: Annotated[str, typer.Argument(help="The name to be.", metavar="NEW", show_default=False)],
+    mend: Annotated[
+        bool, typer.Option("--mend", help="Write a damaged name anew, as check proposes; NEW may be OLD.")
+    ] = False,
     gallery: options.Gallery = None,
     quiet: options.Quiet = None,
 ) -> int:
