@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from command_line import Answer, Arcface
 
+from arcface_cli.gallery.store import Gallery
+
 pytestmark = [pytest.mark.real, pytest.mark.usefixtures("weights")]
 
 
@@ -263,6 +265,25 @@ def test_nobody_is_removed_unasked(arcface: Arcface, people: Path) -> None:
         refused = arcface("gallery", "remove", *words)
         assert (refused.status, refused.out, len(refused.said)) == (2, "", 1)
         assert "without a terminal nobody can be asked; add --yes" in refused.err
+    assert subjects(arcface) == {"Ada": 2, "Bob": 1}
+
+
+def test_blanks_around_a_name_are_nobodys(arcface: Arcface, people: Path) -> None:
+    arcface("enroll", people)
+    assert arcface("gallery", "rename", "Bob ", " Eve ").said == ["arcface: Bob is called Eve now"]
+    assert len(arcface("gallery", "show", " Ada").records) == 2
+    assert arcface("gallery", "merge", " Eve", "--into", "Ada ").status == 0
+    assert subjects(arcface) == {"Ada": 3}
+
+
+def test_a_name_that_was_stored_with_blanks_can_still_be_said(
+    arcface: Arcface, people: Path, own_place: Path
+) -> None:
+    arcface("enroll", people)
+    with Gallery.open(own_place / "gallery", writable=True) as gallery:
+        gallery.rename("Bob", " Ada")
+    assert subjects(arcface) == {"Ada": 2, " Ada": 1}
+    assert arcface("gallery", "rename", " Ada", "Bob").status == 0
     assert subjects(arcface) == {"Ada": 2, "Bob": 1}
 
 

@@ -121,6 +121,7 @@ def test_a_manifest_says_who_is_where(arcface: Arcface, album: Path) -> None:
     assert answer.status == 3
     codes = [record.get("error", {}).get("code") for record in answer.records]
     assert codes == [None, "no_face", "no_subject"]
+    assert answer.records[2]["error"]["hint"] == "write the person into its row of the manifest"
     assert [record["subject"] for record in answer.records] == ["Ada", "Eve", None]
 
 

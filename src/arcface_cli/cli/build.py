@@ -145,7 +145,7 @@ def counter(params: dict[str, Any], *, into: Path | None = None) -> Callable[[],
 def people(params: dict[str, Any]) -> Iterator[Photo]:
     """The photographs to enroll, each with its subject: from folders, --manifest or --name."""
     from arcface_cli.inputs import folders, lists
-    from arcface_cli.workflows.enroll import with_subject
+    from arcface_cli.workflows.enroll import MANIFEST_HINT, with_subject
 
     paths: Sequence[str] = params.get("paths") or ()
     manifest: Path | None = params["manifest"]
@@ -155,7 +155,7 @@ def people(params: dict[str, Any]) -> Iterator[Photo]:
             "--manifest says who is where, so it goes with no PATH and no --name", hint="give one"
         )
     if manifest is not None:
-        return with_subject(lists.manifest(manifest, sys.stdin.buffer), None)
+        return with_subject(lists.manifest(manifest, sys.stdin.buffer), None, MANIFEST_HINT)
     if not paths:
         raise NoInputs("nobody to enroll was named", hint="name a folder of people, or --name NAME photo.jpg")
     if name is None:

@@ -22,7 +22,7 @@ from arcface_cli.errors import (
 )
 from arcface_cli.gallery import check, proof, writer_note
 from arcface_cli.gallery.database import CHECK_HINT
-from arcface_cli.gallery.entries import Refusal, StoredTemplate, subject_name
+from arcface_cli.gallery.entries import Refusal, StoredTemplate, new_name, subject_name
 from arcface_cli.gallery.store import FILE_NAME, Gallery
 from arcface_cli.inputs.names import printable
 from arcface_cli.output.kept_crops import save_crops
@@ -48,7 +48,7 @@ def show(params: dict[str, Any], name: str, crops: Path | None) -> int:
     with Gallery.open(settings.gallery) as gallery:
         if crops is not None and not gallery.keeps_crops:
             raise GalleryError(f"{settings.gallery}: keeps no crops", hint=MAKE_ONE_WITH_CROPS)
-        templates, refusals = stored_about(gallery, known_name(name))
+        templates, refusals = stored_about(gallery, as_stored(gallery, known_name(name)))
         files = {} if crops is None else save_crops(crops, templates, gallery.crop)
         rows = [template_row(each, files.get(each.template_id)) for each in templates]
         rows += map(refusal_row, refusals)
@@ -63,8 +63,9 @@ def rename(params: dict[str, Any], old: str, new: str) -> int:
     """Give a subject another name; with --mend, in place of a damaged one."""
     settings = settings_from(params).values
     mend: bool = params["mend"]
-    before, after = known_name(old), known_name(new, hint="choose another name: one line of text")
+    before, after = known_name(old), given_name(new)
     with Gallery.open(settings.gallery, writable=True) as gallery:
+        before = as_stored(gallery, before)
         if before == after and not mend:
             gallery.templates_of(before)
             _told(settings, f"{before} is called so already")
@@ -82,16 +83,38 @@ def known_name(text: str, hint: str = SEE_WHO) -> str:
         raise InvalidSubjectName(error.message, hint=hint) from error
 
 
+def given_name(text: str) -> str:
+    """A person's name as it is to be. Raises InvalidSubjectName for what nobody can be called."""
+    try:
+        return new_name(text)
+    except InvalidSubjectName as error:
+        raise InvalidSubjectName(error.message, hint="choose another name: one line of text") from error
+
+
+def as_stored(gallery: Gallery, name: str) -> str:
+    """Without blanks around it, as names are given today, unless somebody older is called so with them."""
+    trimmed = name.strip()
+    if name == trimmed:
+        return name
+    try:
+        stored_about(gallery, name)
+    except SubjectMissing:
+        return trimmed
+    return name
+
+
 def merge(params: dict[str, Any], names: Sequence[str], into: str) -> int:
     """Make several subjects one. Raises UsageError for one who is merged with nobody else."""
     settings = settings_from(params).values
-    target = known_name(into)
-    names = [name for name in map(known_name, dict.fromkeys(names)) if name != target]
-    if not names:
-        raise UsageError(
-            f"{target} is one person already", hint="name another: arcface gallery merge NAME... --into NAME"
-        )
+    names, target = list(map(known_name, names)), known_name(into)
     with Gallery.open(settings.gallery, writable=True) as gallery:
+        target = as_stored(gallery, target)
+        names = [name for name in dict.fromkeys(as_stored(gallery, name) for name in names) if name != target]
+        if not names:
+            raise UsageError(
+                f"{target} is one person already",
+                hint="name another: arcface gallery merge NAME... --into NAME",
+            )
         count = gallery.merge(names, target)
     belong = "belongs" if count == 1 else "belong"
     _told(settings, f"{counted(count, 'template')} of {', '.join(names)} {belong} to {target} now")
@@ -106,6 +129,7 @@ def remove(params: dict[str, Any], names: Sequence[str], template_ids: Sequence[
     if not names and not template_ids:
         raise UsageError("nobody was named", hint="arcface gallery remove NAME, or --template N")
     with Gallery.open(settings.gallery, writable=not params["dry_run"]) as gallery:
+        names = list(dict.fromkeys(as_stored(gallery, name) for name in names))
         ids, refused = _to_remove(gallery, names, template_ids)
         whom = ", ".join([*names, *(f"template {number}" for number in template_ids)])
         what = counted(len(ids), "template")

@@ -15,7 +15,7 @@ from arcface_cli.cli.build import fingerprint_of, quality_gates, settings_from, 
 from arcface_cli.cli.galleries import Enrolled, already_enrolled, mention_other_detector
 from arcface_cli.detection.selection import FaceChoice
 from arcface_cli.errors import GalleryModelMismatch, UsageError
-from arcface_cli.gallery.entries import subject_name
+from arcface_cli.gallery.entries import new_name
 from arcface_cli.gallery.store import Gallery
 from arcface_cli.inputs.embeddings import StoredFeatures, stored_features
 from arcface_cli.inputs.names import printable
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 def enroll_stored(path: Path, params: dict[str, Any]) -> int:
     """Enroll every face of a file of features; the exit status."""
     settings = settings_from(params).values
-    name = None if params["name"] is None else subject_name(params["name"])
+    name = None if params["name"] is None else new_name(params["name"])
     stored = opened_features(path, params, settings)
     run = run_of(stored)
     work = Batch(settings, params["fail_fast"], params["verbose"])

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from arcface_cli.errors import InvalidSubjectName
 from arcface_cli.faces import UNIT_NORM_TOLERANCE, DetectedFace, ModelFingerprint
 from arcface_cli.gallery.vectors import StoredVectors
+from arcface_cli.inputs.names import name_refused
 
 MAX_NAME_LENGTH = 255
 """Characters of a subject's name, after normalisation."""
@@ -43,6 +44,18 @@ def subject_name(text: str) -> str:
     if bad is not None:
         raise InvalidSubjectName(f"the name {name!a} holds {bad!a}, which is a control character or no UTF-8")
     return name
+
+
+def new_name(text: str) -> str:
+    """A person's name as somebody gives it, wherever: without the blanks around it, which nobody sees.
+
+    Raises InvalidSubjectName for what `subject_name` refuses, and for marks that turn the direction of
+    reading. Names that are stored already may have either, and keep it.
+    """
+    refused = name_refused(text)
+    if refused is not None:
+        raise refused
+    return subject_name(text).strip()
 
 
 def places_among(ids: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np.int64]:

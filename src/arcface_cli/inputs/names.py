@@ -43,12 +43,14 @@ def folder_refused(folder: str | os.PathLike[str]) -> InvalidSubjectName | None:
 
 def name_refused(name: str) -> InvalidSubjectName | None:
     """Why nobody can have a name, if `printable` shows it with escapes that may be another's real name."""
-    bad = next((character for character in name if unicodedata.category(character) in _UNPRINTABLE), None)
+    bad = next((character for character in name if _is_escaped(character)), None)
     if bad is None:
         return None
-    what = (
-        "is not UTF-8" if unicodedata.category(bad) == "Cs" else "holds a control character or a line break"
-    )
+    what = "holds a control character or a line break"
+    if bad in _BIDI_CONTROLS:
+        what = "holds a mark that nobody sees, which turns the direction of reading"
+    elif unicodedata.category(bad) == "Cs":
+        what = "is not UTF-8"
     return InvalidSubjectName(f"nobody can be called {printable(name)}: the name {what}")
 
 
@@ -71,9 +73,14 @@ def _with_length(match: re.Match[str]) -> str:
 def _shown(character: str) -> str:
     if character in _SHORT:
         return _SHORT[character]
-    if character not in _BIDI_CONTROLS and unicodedata.category(character) not in _UNPRINTABLE:
+    if not _is_escaped(character):
         return character
     point = ord(character)
     if 0xDC80 <= point <= 0xDCFF:  # how os.fsdecode carries a byte that is not UTF-8
         return f"\\x{point - 0xDC00:02x}"
     return f"\\x{point:02x}" if point < 0x100 else f"\\u{point:04x}"
+
+
+def _is_escaped(character: str) -> bool:
+    """Whether `printable` shows something else in its place."""
+    return character in _BIDI_CONTROLS or unicodedata.category(character) in _UNPRINTABLE

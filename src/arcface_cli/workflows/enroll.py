@@ -15,7 +15,7 @@ from arcface_cli.gallery.entries import (
     Duplicate,
     EnrolledElsewhere,
     NewTemplate,
-    subject_name,
+    new_name,
 )
 from arcface_cli.gallery.writing import enrolled_already
 from arcface_cli.imaging.geometry import encode_png
@@ -36,25 +36,27 @@ EnrolledFace = tuple[int, str, BoundingBox]
 """Template id, subject and box of a face that is enrolled from a photograph."""
 
 NAME_HINT = "put it into a folder named after the person, or say who it is with --name"
+MANIFEST_HINT = "write the person into its row of the manifest"
 
 
-def with_subject(photos: Iterable[Photo], name: str | None) -> Iterator[Photo]:
+def with_subject(photos: Iterable[Photo], name: str | None, hint: str = NAME_HINT) -> Iterator[Photo]:
     """Photographs whose subject is `name`, or what the folder says; without either it can't be enrolled.
 
-    Raises InvalidSubjectName for a `name` that nobody can have; a folder's costs its photographs only.
+    hint: where to say whose such a photograph is. Raises InvalidSubjectName for a `name` that nobody can
+    have; a folder's costs its photographs only.
     """
-    given = None if name is None else subject_name(name)
+    given = None if name is None else new_name(name)
     for photo in photos:
         try:
-            yield replace(photo, subject=_named(photo) if given is None else given)
+            yield replace(photo, subject=_named(photo, hint) if given is None else given)
         except UsageError as reason:
             yield photo if photo.failure is not None else replace(photo, failure=reason)
 
 
-def _named(photo: Photo) -> str:
+def _named(photo: Photo, hint: str) -> str:
     if photo.subject is None:
-        raise NoSubject(f"{photo.display}: no telling whose photograph this is", hint=NAME_HINT)
-    return subject_name(photo.subject)
+        raise NoSubject(f"{photo.display}: no telling whose photograph this is", hint=hint)
+    return new_name(photo.subject)
 
 
 def enroll(
@@ -138,12 +140,12 @@ def told(photo: Photo, seen: PhotoFaces, result: AddResult) -> Outcome[EnrolledP
             return Skipped(
                 EnrolledAsAnother(
                     f"{photo.display}: this face is enrolled as {other}, not {subject}",
-                    hint=_two_names(photo, other),
+                    hint=hint_to_two_names(photo, other),
                 )
             )
 
 
-def _two_names(photo: Photo, other: str) -> str:
+def hint_to_two_names(photo: Photo, other: str) -> str:
     """What to do about a face under two names: one of them is wrong, or older."""
     subject = _subject(photo)
     wrong = f"one of the two names is wrong: see {command('arcface gallery show', other)}"

@@ -22,7 +22,7 @@ from arcface_cli.faces import (
     Skipped,
     TemplateBatch,
 )
-from arcface_cli.gallery.entries import subject_name
+from arcface_cli.gallery.entries import new_name
 from arcface_cli.inputs.embeddings import StoredFace, StoredRow, UnusableRow
 from arcface_cli.pipeline import PhotoOutcome
 from arcface_cli.quality import QualityGates, head_pose, shorter_side
@@ -52,7 +52,7 @@ def stored_outcomes(
     fingerprint: of the features; None where no row has any. Raises InvalidSubjectName for a `name` that
     nobody can have; a row's own costs that row only.
     """
-    name = None if acceptance.name is None else subject_name(acceptance.name)
+    name = None if acceptance.name is None else new_name(acceptance.name)
     for _, group in groupby(rows, key=_belongs_to):
         together = list(group)
         faces = [row for row in together if isinstance(row, StoredFace)]
@@ -89,7 +89,7 @@ def _named(face: StoredFace) -> str:
         raise face.photo.failure
     if face.photo.subject is None:
         raise NoSubject(f"{face.where}: no telling whose face this is", hint=NAME_HINT)
-    return subject_name(face.photo.subject)
+    return new_name(face.photo.subject)
 
 
 def _chosen(

@@ -22,7 +22,7 @@ from arcface_cli.gallery.entries import AddResult, NewTemplate, Refusal
 from arcface_cli.inputs.photo import Photo
 from arcface_cli.pipeline import PhotoOutcome
 from arcface_cli.results import EnrolledPhoto
-from arcface_cli.workflows.enroll import BATCH, BATCH_S, entry_of, told
+from arcface_cli.workflows.enroll import BATCH, BATCH_S, entry_of, hint_to_two_names, told
 from arcface_cli.workflows.gathering import by_the_handful
 from arcface_cli.workflows.sync_plan import LOOKED_AT, Action, Plan, Step, is_in_place, place_of
 
@@ -144,9 +144,19 @@ def _outcome(step: Step, result: PhotoOutcome | None, added: Iterator[AddResult]
     if step.failure is not None:
         return Failed(step.failure)
     if step.refusal is not None:
-        said = f"was refused before ({step.refusal.reason}), and nothing that decided so has changed"
-        return Skipped(RefusedBefore(f"{step.photo.display}: {said}"))
+        return Skipped(_refused_before(step, step.refusal))
     if result is None:
         return Skipped(DuplicatePhoto(f"{step.photo.display}: enrolled for {step.photo.subject} already"))
     photo, outcome = result
     return told(photo, outcome.value, next(added)) if isinstance(outcome, Done) else outcome
+
+
+def _refused_before(step: Step, refusal: Refusal) -> RefusedBefore:
+    """Says again what the first refusal said, where the code alone would not tell whom it is about."""
+    said = f"was refused before ({refusal.reason}), and nothing that decided so has changed"
+    if step.owner is None:
+        return RefusedBefore(f"{step.photo.display}: {said}")
+    return RefusedBefore(
+        f"{step.photo.display}: {said}: this face is enrolled as {step.owner}, not {step.photo.subject}",
+        hint=f"{hint_to_two_names(step.photo, step.owner)}; {RefusedBefore.default_hint}",
+    )

@@ -165,7 +165,10 @@ class _Comparison:
         old = self._replaced(photo, content)
         refusal = self._refusal(photo, content, enrolled=bool(same))
         if refusal is not None:
-            return Step(Action.REFUSED, photo, old, content=content, refusal=refusal)
+            owner = None
+            if refusal.reason == EnrolledAsAnother.code:
+                owner = next((each.subject for each in same if each.subject != photo.subject), None)
+            return Step(Action.REFUSED, photo, old, owner=owner, content=content, refusal=refusal)
         first = self.coming.setdefault(content, photo)
         others = [(each.subject, each.source_path) for each in same if self._stays(each)]
         if first.subject != photo.subject:

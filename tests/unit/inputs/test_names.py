@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arcface_cli.inputs.names import folder_subject, natural_key, printable, subject_name
+from arcface_cli.inputs.names import folder_subject, name_refused, natural_key, printable, subject_name
 
 
 @pytest.mark.parametrize(
@@ -33,6 +33,11 @@ def test_any_bytes_become_text_that_can_be_encoded_and_holds_no_control_characte
     shown = printable(os.fsdecode(raw))
     shown.encode("utf-8")
     assert not any(unicodedata.category(character) in {"Cc", "Cs"} for character in shown)
+
+
+@given(st.text(max_size=12))
+def test_nobody_is_called_what_only_escapes_can_show(name: str) -> None:
+    assert (name_refused(name) is None) == (printable(name) == name)
 
 
 def test_one_name_typed_on_two_systems_is_one_subject() -> None:

@@ -17,7 +17,7 @@ from arcface_cli.inputs.photo import Photo
 from arcface_cli.pipeline import PhotoOutcome
 from arcface_cli.results import EnrolledPhoto
 from arcface_cli.wording import command
-from arcface_cli.workflows.enroll import BATCH, enroll, plan, with_subject
+from arcface_cli.workflows.enroll import BATCH, MANIFEST_HINT, enroll, plan, with_subject
 from fakes import face_at, seen_faces, unit
 
 SEEN = seen_faces([face_at()], unit(1, 2, 3, 4))
@@ -181,7 +181,7 @@ def test_a_photograph_without_a_name_costs_itself_only() -> None:
     assert (second.failure, second.subject) == (None, "ada")
 
 
-@pytest.mark.parametrize("name", ["", "  ", "a\nb", "x" * 256, "\udcff"])
+@pytest.mark.parametrize("name", ["", "  ", "a\nb", "ada\n", "x" * 256, "\udcff", "a\u202eb"])
 def test_a_name_that_nobody_can_have_ends_the_run_when_given_and_costs_a_folder_its_photographs(
     name: str,
 ) -> None:
@@ -189,6 +189,20 @@ def test_a_name_that_nobody_can_have_ends_the_run_when_given_and_costs_a_folder_
         next(with_subject([photo("a.jpg")], name))
     (refused,) = with_subject([photo("a.jpg", name)], None)
     assert isinstance(refused.failure, InvalidSubjectName)
+
+
+def test_blanks_around_a_name_make_nobody_else_wherever_it_comes_from() -> None:
+    for found in (
+        with_subject([photo("a.jpg")], " Ada\u3000"),
+        with_subject([photo("a.jpg", " Ada ")], None),
+    ):
+        assert [each.subject for each in found] == ["Ada"]
+
+
+def test_who_is_missing_is_asked_for_where_it_can_be_said() -> None:
+    (nobody,) = with_subject([photo("a.jpg", None)], None, MANIFEST_HINT)
+    assert nobody.failure is not None
+    assert nobody.failure.hint == MANIFEST_HINT
 
 
 def test_a_failure_of_a_photograph_is_not_hidden_by_its_missing_name() -> None:

@@ -262,6 +262,20 @@ def test_a_face_refused_as_anothers_is_looked_at_again_once_the_other_is_gone(tm
     assert told(compare(photos[:1], [tmp_path], alone, JUDGES)) == [(Action.NEW, ())]
 
 
+def test_a_face_refused_as_anothers_names_the_other_every_time(tmp_path: Path) -> None:
+    known = FakeGallery(("bob", tmp_path / "bob/1", "A"))
+    known.that_refused("ada", tmp_path / "ada/1", "A", "enrolled_as_another")
+    photos = [photo(tmp_path, "ada/1", "A"), photo(tmp_path, "bob/1", "A")]
+    plan = compare(photos, [tmp_path], known, JUDGES)
+    (_, outcome), _ = carry_out(plan, iter(()), FakeStore(), KEEPING, prune=False)
+    assert isinstance(outcome, Skipped)
+    assert outcome.reason.code == "refused_before"
+    assert "this face is enrolled as bob, not ada" in outcome.reason.message
+    hint = str(outcome.reason.hint)
+    assert "arcface gallery show bob" in hint
+    assert "--retry-refused" in hint
+
+
 def test_a_refusal_is_kept_while_its_photograph_may_only_be_out_of_reach(tmp_path: Path) -> None:
     known = FakeGallery().that_refused("ada", tmp_path / "ada/gone", "A")
     unreadable = compare([photo(tmp_path, "ada/1", "")], [tmp_path], known, JUDGES)
