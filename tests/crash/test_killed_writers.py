@@ -195,4 +195,4 @@ def test_no_room_even_for_an_empty_gallery_is_one_line(tmp_path: Path) -> None:
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 7, errors
     assert errors.count("\n") == 1
-    assert not (tmp_path / "g" / "gallery.sqlite3").exists()
+    assert not (tmp_path / "g").exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -29,7 +30,7 @@ from arcface_cli.output.kept_crops import save_crops
 from arcface_cli.output.provenance import refusal_row, template_row
 from arcface_cli.settings import Settings
 from arcface_cli.wording import counted
-from arcface_cli.workflows.transfer import transfer
+from arcface_cli.workflows.transfer import take_over
 
 MAKE_ONE_WITH_CROPS = "make another with enroll --keep-crops -g DIR"
 
@@ -219,22 +220,21 @@ def import_(params: dict[str, Any], source: Path) -> int:
     """Take the templates of an exported file; the gallery is made if there is none."""
     settings = settings_from(params).values
     with Gallery.open_exported(source) as exported:
-        keep = settings.keep_crops
-        if keep is None and not (settings.gallery / FILE_NAME).exists():
-            keep = exported.keeps_crops
-        with Gallery.open_or_create(
-            settings.gallery,
-            exported.fingerprint,
-            model=exported.model,
-            detector=exported.detector,
-            keep_crops=keep,
-        ) as gallery:
-            counts = transfer(exported.entries(), gallery.add)
-            known = {refusal.source_path for refusal in gallery.refusals()}
-            refused = [each for each in exported.refusals() if each.source_path not in known]
-            gallery.remember_refusals(refused)
-    show_facts({"file": printable(str(source)), **counts, "refusals": len(refused)}, settings)
-    return 3 if counts["enrolled_as_another"] else 0
+        made = take_over(exported, settings.gallery, settings.keep_crops, str(source))
+    if made.calibration_left:
+        _told(
+            settings,
+            f"{settings.gallery}: keeps its own threshold; the calibration in {source} was not taken",
+        )
+    for entry, there in made.elsewhere:
+        photograph = os.fsdecode(entry.source_path)
+        owner = f"{there.subject} (template {there.template_id})"
+        _told(settings, f"{photograph}: this face is enrolled as {owner}, not {entry.subject}")
+    more = made.counts["enrolled_as_another"] - len(made.elsewhere)
+    if more:
+        _told(settings, f"and {more:,} more")
+    show_facts({"file": printable(str(source)), **made.counts, "refusals": made.refusals}, settings)
+    return 3 if made.counts["enrolled_as_another"] else 0
 
 
 def check_gallery(params: dict[str, Any]) -> int:

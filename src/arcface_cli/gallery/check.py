@@ -42,6 +42,11 @@ class Finding:
     mend: str
     template_id: int | None = None
 
+    @property
+    def said(self) -> str:
+        """Where and what, on one line."""
+        return self.problem if self.code == "page" else f"{self.where}: {self.problem}"
+
 
 def folder_findings(directory: Path, file_name: str) -> Iterator[Finding]:
     """What is wrong around the database: who may read it, what was left behind, where it lies.

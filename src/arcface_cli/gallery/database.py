@@ -10,7 +10,7 @@ import sqlite3
 import stat
 import struct
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
@@ -56,19 +56,27 @@ _NETWORK_CODES = frozenset({sqlite3.SQLITE_IOERR, sqlite3.SQLITE_PROTOCOL, sqlit
 _ACCESS_CODES = frozenset({sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_CANTOPEN})
 
 
+NOTHING_STORED = "nothing of this batch was stored"
+NO_GALLERY = "no gallery was made"
+
+
 @contextmanager
-def translated(path: Path, *, writing: bool) -> Iterator[None]:
-    """Turn what SQLite raises inside into one of our errors, naming the file; our own mistakes pass."""
+def translated(path: Path, *, undone: str | None = None, onto: Path | None = None) -> Iterator[None]:
+    """Turn what SQLite raises inside into one of our errors, naming the file; our own mistakes pass.
+
+    undone: what did not come to pass if writing fails; None while only reading.  onto: the file that is
+    written, where that is another.
+    """
     try:
         yield
     except sqlite3.Error as error:
-        meaning = _meaning(error, path, writing=writing)
+        meaning = _meaning(error, path, undone, path if onto is None else onto)
         if meaning is None:
             raise
         raise meaning from error
 
 
-def _meaning(error: sqlite3.Error, path: Path, *, writing: bool) -> ArcfaceError | None:
+def _meaning(error: sqlite3.Error, path: Path, undone: str | None, written: Path) -> ArcfaceError | None:
     code = _primary_code(error)
     if code is None or code in _DAMAGE_CODES:
         return None if isinstance(error, _OURS_TO_FIX) else damaged(path, str(error))
@@ -76,13 +84,15 @@ def _meaning(error: sqlite3.Error, path: Path, *, writing: bool) -> ArcfaceError
         return _locked(path)
     if code == sqlite3.SQLITE_FULL:
         return OutputError(
-            f"{path}: the disk is full; nothing of this batch was stored",
+            f"{written}: the disk is full{'' if undone is None else f'; {undone}'}",
             hint="free some space, then run this again",
         )
-    return _of_the_disk(error, code, path, writing=writing)
+    return _of_the_disk(error, code, path, undone, written)
 
 
-def _of_the_disk(error: sqlite3.Error, code: int, path: Path, *, writing: bool) -> ArcfaceError | None:
+def _of_the_disk(
+    error: sqlite3.Error, code: int, path: Path, undone: str | None, written: Path
+) -> ArcfaceError | None:
     if code not in _ACCESS_CODES | _NETWORK_CODES:
         return None
     system = places.network_file_system(path.parent)
@@ -92,9 +102,9 @@ def _of_the_disk(error: sqlite3.Error, code: int, path: Path, *, writing: bool) 
             f"({error})",
             hint="move the gallery to a local disk, and name it with -g",
         )
-    if writing:
+    if undone is not None:
         return OutputError(
-            f"{path}: can't be written ({error}); nothing of this batch was stored",
+            f"{written}: can't be written ({error}); {undone}",
             hint="check the disk and the permissions, then run this again",
         )
     return GalleryDamaged(f"{path}: can't be read ({error})", hint="check the disk and the permissions")
@@ -122,7 +132,7 @@ def damaged(path: Path, reason: str) -> GalleryDamaged:
 @contextmanager
 def one_moment(connection: sqlite3.Connection, path: Path) -> Iterator[None]:
     """All reads inside see the same state, whatever other processes commit meanwhile."""
-    with translated(path, writing=False):
+    with translated(path):
         connection.execute("BEGIN DEFERRED")
         try:
             yield
@@ -158,7 +168,7 @@ def connect(
     _check_file(path)
     if writable:
         _check_writable(path)
-    with translated(path, writing=writable):
+    with translated(path, undone="nothing was changed" if writable else None):
         connection = _connect_for(path, writable=writable, timeout=timeout)
         try:
             _configure(connection, writable=writable)
@@ -210,7 +220,7 @@ def restart_long_log(connection: sqlite3.Connection, path: Path) -> None:
         return
     (usual,) = connection.execute("PRAGMA busy_timeout").fetchone()
     connection.execute(f"PRAGMA busy_timeout = {_CHECKPOINT_WAIT_MS}")
-    with translated(path, writing=True):
+    with translated(path, undone="its write-ahead log stays long; all that was stored is there"):
         connection.execute("PRAGMA wal_checkpoint(RESTART)").fetchone()
     connection.execute(f"PRAGMA busy_timeout = {usual}")
 
@@ -390,17 +400,18 @@ def _check_size(connection: sqlite3.Connection, path: Path) -> None:
 # --- making ---------------------------------------------------------------------------------
 
 
-def create(path: Path, meta: Mapping[str, str]) -> None:
+def create(path: Path, fill: Callable[[Path], None]) -> None:
     """Make the file whole under another name, then link it into place: it appears complete or not at all.
 
-    Readable by its owner only. Raises FileExistsError when the file is there, OutputError for the disk.
+    fill: writes all that it is to hold into an empty file. Readable by its owner only. Raises FileExistsError
+    when the file is there, OutputError for the disk.
     """
     try:
         with tempfile.TemporaryDirectory(prefix=TEMPORARY_PREFIX, dir=path.parent) as scratch:
             temporary = Path(scratch) / path.name
             temporary.touch(mode=0o600)
-            with translated(path, writing=True):
-                _fill(temporary, meta)
+            with translated(path, undone=NO_GALLERY):
+                fill(temporary)
             sync(temporary)
             _publish(temporary, path)
             sync(path.parent)
@@ -410,7 +421,8 @@ def create(path: Path, meta: Mapping[str, str]) -> None:
         raise OutputError(f"{path}: can't be made: {error.strerror}") from error
 
 
-def _fill(path: Path, meta: Mapping[str, str]) -> None:
+def fill_empty(path: Path, meta: Mapping[str, str]) -> None:
+    """Make the tables of a gallery without anybody in an empty file."""
     connection = _raw_connection(path, "mode=rw", LOCK_TIMEOUT)
     try:
         connection.execute(f"PRAGMA page_size = {schema.PAGE_SIZE}")

@@ -84,7 +84,8 @@ class NewTemplate:
 
     feature: (D,) float32 of unit length.  source_path: any bytes.  content_sha256: of the file, 64
     hexadecimal digits.  image_width, image_height: pixels of the upright image.  crop: the aligned face as
-    a PNG; stored in galleries that keep crops, and nowhere else.
+    a PNG; stored in galleries that keep crops, and nowhere else.  created: when it was enrolled elsewhere, in
+    ISO 8601, UTC; empty for a new one.
     """
 
     subject: str
@@ -96,6 +97,7 @@ class NewTemplate:
     image_width: int
     image_height: int
     crop: bytes | None = None
+    created: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "subject", subject_name(self.subject))
@@ -161,6 +163,7 @@ class StoredTemplate:
             self.image_width,
             self.image_height,
             crop,
+            self.created,
         )
 
 

@@ -8,28 +8,32 @@ import glob
 import os
 import secrets
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from arcface_cli.errors import OutputError
 from arcface_cli.gallery import database
 
+_NO_EXPORT = "no export was written, and the gallery is as it was"
 _ANOTHER_NAME = "name a file that doesn't exist yet"
 
 
-def export(connection: sqlite3.Connection, source: Path, target: Path) -> None:
+def export(
+    connection: sqlite3.Connection, source: Path, target: Path, examine: Callable[[Path], None]
+) -> None:
     """Write a compact copy of one moment, which appears whole under its name, for its owner only.
 
-    Raises OutputError when something is there already, or it can't be written.
+    examine: raises for a copy that is not to appear. Raises OutputError when something is there already, or
+    it can't be written, and GalleryDamaged where the gallery can't be read.
     """
     if os.path.lexists(target):
         raise OutputError(f"{target}: is there already", hint=_ANOTHER_NAME)
     try:
         _clear_leftovers(target)
         with _part_of(target) as temporary:
-            with database.translated(temporary, writing=True):
-                connection.execute("PRAGMA query_only = OFF")  # a reader may write a copy
-                connection.execute("VACUUM INTO ?", (os.fsdecode(temporary),))
+            with database.translated(source, undone=_NO_EXPORT, onto=target):
+                copy(connection, temporary)
+            examine(temporary)
             database.sync(temporary)
             os.link(temporary, target)
             database.sync(target.absolute().parent)
@@ -37,9 +41,21 @@ def export(connection: sqlite3.Connection, source: Path, target: Path) -> None:
         raise OutputError(f"{target}: is there already", hint=_ANOTHER_NAME) from None
     except OSError as error:
         raise OutputError(
-            f"{target}: can't be written: {error.strerror}",
+            f"{target}: can't be written: {error.strerror}; {_NO_EXPORT}",
             hint="choose another place, in a folder that is there and can be written, with room for it",
         ) from error
+
+
+def copy(connection: sqlite3.Connection, target: Path) -> None:
+    """Write all of an open gallery, as of one moment, into an empty file."""
+    connection.execute("PRAGMA query_only = OFF")  # a reader may write a copy
+    connection.execute("VACUUM INTO ?", (os.fsdecode(target),))
+
+
+def copy_whole(connection: sqlite3.Connection, target: Path) -> None:
+    """As `copy`, and in today's format, ready to be written to."""
+    copy(connection, target)
+    database.connect(target, writable=True).close()
 
 
 @contextlib.contextmanager
@@ -68,7 +84,7 @@ def _clear_leftovers(target: Path) -> None:
 
 
 def _delete(path: Path) -> None:
-    for each in (path, path.with_name(f"{path.name}-journal")):
+    for each in (path, *(path.with_name(f"{path.name}-{kind}") for kind in ("journal", "wal", "shm"))):
         with contextlib.suppress(OSError):
             each.unlink(missing_ok=True)
 
@@ -84,13 +100,13 @@ def reindex(connection: sqlite3.Connection, path: Path) -> None:
 
 def compact(connection: sqlite3.Connection, path: Path) -> None:
     """Rewrite the file without its free pages, and move the write-ahead log into it."""
-    with database.translated(path, writing=True):
+    with database.translated(path, undone="the file stays as large as it was, with all that it holds"):
         connection.execute("VACUUM")
     empty_log(connection, path)
 
 
 def empty_log(connection: sqlite3.Connection, path: Path) -> bool:
     """Move the write-ahead log into the file and cut it off; False while somebody still reads from it."""
-    with database.translated(path, writing=True):
+    with database.translated(path, undone="what was removed may still stand in its write-ahead log"):
         (busy, _, _) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     return not busy

@@ -10,7 +10,7 @@ import os
 import secrets
 import sqlite3
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from arcface_cli import __version__
 from arcface_cli.errors import (
+    GalleryDamaged,
     GalleryError,
     GalleryLocked,
     GalleryMissing,
@@ -64,6 +65,10 @@ from arcface_cli.wording import command, quoted
 
 FILE_NAME = "gallery.sqlite3"
 
+EXPORT_AGAIN = (
+    "export it again; else copy it as gallery.sqlite3 into a folder of its own, and see there what is sound, "
+    "with gallery check -g FOLDER"
+)
 _LARGEST_ID = 2**63 - 1
 
 _LOOKS = 5
@@ -103,7 +108,7 @@ class Gallery:
             directory / FILE_NAME, writable=writable, timeout=timeout, mending=mending
         )
         try:
-            with database.translated(directory / FILE_NAME, writing=False):
+            with database.translated(directory / FILE_NAME):
                 return cls(directory, connection)
         except BaseException:
             connection.close()
@@ -116,12 +121,16 @@ class Gallery:
         Raises MissingFile and NotAFile for what can't be one, and otherwise what `open` raises.
         """
         database.require_exported(file)
-        connection = database.connect(file, writable=False)
         try:
-            with database.translated(file, writing=False):
-                return cls(file.parent, connection, file.name)
-        except BaseException:
-            connection.close()
+            connection = database.connect(file, writable=False)
+            try:
+                with database.translated(file):
+                    return cls(file.parent, connection, file.name)
+            except BaseException:
+                connection.close()
+                raise
+        except GalleryDamaged as error:
+            error.hint = EXPORT_AGAIN
             raise
 
     @classmethod
@@ -140,14 +149,19 @@ class Gallery:
         faces are stored with their templates; it can't be changed later. Raises GalleryError when a
         gallery is there already or the folder holds other files, OutputError when it can't be made.
         """
-        _make_folder(directory)
         meta = _first_meta(fingerprint, model, detector, keep_crops=keep_crops)
-        try:
-            database.create(directory / FILE_NAME, meta)
-        except FileExistsError:
-            raise GalleryError(
-                f"{directory}: holds a gallery already", hint="name another folder with -g"
-            ) from None
+        _make(directory, partial(database.fill_empty, meta=meta))
+        return cls.open(directory, writable=True)
+
+    @classmethod
+    def restore(cls, directory: Path, exported: Gallery) -> Gallery:
+        """Make a gallery that holds all that an exported one does, and open it for writing.
+
+        Numbers, times, crops, refusals, calibration and history are the same. Raises what `create` and
+        `require_sound` raise.
+        """
+        exported.require_sound(EXPORT_AGAIN)
+        _make(directory, partial(moving.copy_whole, exported._connection))
         return cls.open(directory, writable=True)
 
     @classmethod
@@ -159,11 +173,13 @@ class Gallery:
         model: str | None = None,
         detector: str | None = None,
         keep_crops: bool | None = None,
+        origin: str | None = None,
     ) -> Gallery:
         """Open for writing, making the gallery when there is none.
 
-        keep_crops: None goes along with what the gallery does. Raises what `open`, `create` and `require`
-        raise, and GalleryError when crops are asked for or forbidden against what was chosen at its making.
+        keep_crops: None goes along with what the gallery does.  origin: as for `require`. Raises what `open`,
+        `create` and `require` raise, and GalleryError when crops are asked for or forbidden against what was
+        chosen at its making.
         """
         if not os.path.lexists(directory / FILE_NAME):
             try:
@@ -175,7 +191,7 @@ class Gallery:
                     raise  # otherwise another process was faster: theirs is as good
         gallery = cls.open(directory, writable=True)
         try:
-            gallery.require(fingerprint)
+            gallery.require(fingerprint, origin)
             gallery.require_crops(keep_crops)
         except BaseException:
             gallery.close()
@@ -235,15 +251,22 @@ class Gallery:
             writing.put_meta(self._connection, self._path, {"operating_point": text})
         self._meta = reading.meta(self._connection, self._path)
 
-    def require(self, fingerprint: ModelFingerprint) -> None:
-        """Raise GalleryModelMismatch unless templates of `fingerprint` can be compared with ours."""
+    def require(self, fingerprint: ModelFingerprint, origin: str | None = None) -> None:
+        """Raise GalleryModelMismatch unless templates of `fingerprint` can be compared with ours.
+
+        origin: the file that the templates come from; None: this run makes them.
+        """
         if fingerprint == self.fingerprint:
             return
         name = "" if self.model is None else f" ({self.model})"
+        way = f"{self._way_back(fingerprint)}, or move it to this one: arcface gallery reembed"
+        if origin is not None:
+            way = "name another gallery with -g, a new one perhaps"
         raise GalleryModelMismatch(
             f"{self.directory}: was made with model {self.fingerprint.short}{name}; "
-            f"this run uses {fingerprint.short}: their templates can't be compared",
-            hint=f"{self._way_back(fingerprint)}, or move it to this one: arcface gallery reembed",
+            f"{'this run uses' if origin is None else f'{origin} is of'} {fingerprint.short}: "
+            "their templates can't be compared",
+            hint=way,
         )
 
     def _way_back(self, fingerprint: ModelFingerprint) -> str:
@@ -417,6 +440,19 @@ class Gallery:
         with self._reading():
             yield from check.findings(self._moment)
 
+    def require_sound(self, hint: str = database.CHECK_HINT) -> None:
+        """Raise GalleryDamaged, naming what is, unless every page and row is as it was written."""
+        damage = self._first_damage()
+        if damage is not None:
+            error = database.damaged(self._path, damage)
+            error.hint = hint
+            raise error
+
+    def _first_damage(self) -> str | None:
+        with self._reading():
+            found = next(check.database_findings(self._moment), None)
+        return None if found is None else found.said
+
     @property
     def _moment(self) -> snapshots.Moment:
         return snapshots.Moment(self._connection, self._path, self.fingerprint, self._meta["gallery_id"])
@@ -443,7 +479,8 @@ class Gallery:
         """
         self._check_dimensions(entries)
         created = _timestamp(datetime.now(UTC) if now is None else now)
-        with self._unsaying() if replacing else self._writing():
+        begun = self._unsaying if replacing else self._writing
+        with begun(database.NOTHING_STORED):
             if replacing:
                 writing.remove_templates(self._connection, replacing)
             results = [
@@ -463,7 +500,7 @@ class Gallery:
         """
         if not template_ids and not forgetting:
             return
-        with self._unsaying():
+        with self._unsaying("nothing was removed"):
             for name in forgetting:
                 refusals.forget_subject(self._connection, subject_name(name))
             writing.remove_templates(self._connection, template_ids)
@@ -574,18 +611,30 @@ class Gallery:
         moving.compact(self._connection, self._path)
 
     def export(self, target: Path) -> None:
-        """Write all of it, as of one moment, into one new file. Others may go on using the gallery."""
-        moving.export(self._connection, self._path, target)
+        """Write all of it, as of one moment, into one new file. Others may go on using the gallery.
+
+        Raises GalleryDamaged, and leaves no file, unless every row of what was written is sound.
+        """
+        moving.export(self._connection, self._path, target, self._examine)
+
+    def _examine(self, copy: Path) -> None:
+        try:
+            with Gallery.open_exported(copy) as made:
+                damage = made._first_damage()
+        except GalleryDamaged as error:
+            raise database.damaged(self._path, "a copy of it can't be read; nothing was exported") from error
+        if damage is not None:
+            raise database.damaged(self._path, f"{damage}; nothing was exported")
 
     def empty_log(self) -> bool:
         """Leave nothing in the write-ahead log; False while another process reads from it."""
         return moving.empty_log(self._connection, self._path)
 
     @contextlib.contextmanager
-    def _writing(self) -> Iterator[None]:
-        """One transaction, with a note of who holds the lock."""
+    def _writing(self, undone: str = "nothing was changed") -> Iterator[None]:
+        """One transaction, with a note of who holds the lock. undone: said when it can't be written."""
         with (
-            database.translated(self._path, writing=True),
+            database.translated(self._path, undone=undone),
             database.transaction(self._connection),
             writer_note.left_in(self.directory),
         ):
@@ -593,13 +642,13 @@ class Gallery:
         database.restart_long_log(self._connection, self._path)
 
     @contextlib.contextmanager
-    def _unsaying(self) -> Iterator[None]:
+    def _unsaying(self, undone: str = "nothing was changed") -> Iterator[None]:
         """One transaction after which a vector or a name that caches hold is true no more: they go with it.
 
         Before the commit, so that no crash leaves them behind; and after it, as a search may have made one
         anew from the state that was still in force.
         """
-        with self._writing():
+        with self._writing(undone):
             yield
             self._forget_caches()
         self._forget_caches()
@@ -673,6 +722,23 @@ def _model_meta(fingerprint: ModelFingerprint) -> dict[str, str]:
 
 _IN_THE_WAY = (FileExistsError, NotADirectoryError)
 _NO_FOLDER = "a file lies where a folder is needed: name another with -g"
+
+
+def _make(directory: Path, fill: Callable[[Path], None]) -> None:
+    """Make a gallery's folder and file. Where that fails, folders that weren't there are gone again."""
+    made = [each for each in (directory, *directory.parents) if not os.path.lexists(each)]
+    try:
+        _make_folder(directory)
+        database.create(directory / FILE_NAME, fill)
+    except BaseException as error:
+        for each in made:
+            with contextlib.suppress(OSError):  # somebody else is at work in it
+                each.rmdir()
+        if isinstance(error, FileExistsError):
+            raise GalleryError(
+                f"{directory}: holds a gallery already", hint="name another folder with -g"
+            ) from None
+        raise
 
 
 def _make_folder(directory: Path) -> None:

@@ -48,6 +48,7 @@ def enrolled_already(
 def _insert(
     connection: sqlite3.Connection, path: Path, entry: NewTemplate, created: str, *, keep_crop: bool
 ) -> int:
+    created = entry.created or created
     template_id = _next_id(connection, "templates")
     row: tuple[Any, ...] = (
         template_id,
