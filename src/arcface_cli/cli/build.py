@@ -19,6 +19,7 @@ from arcface_cli.cli.pasting import PASTED
 from arcface_cli.cli.sources import SOURCES
 from arcface_cli.cli.sparing import spare_inputs
 from arcface_cli.errors import NoInputs, NoOperatingPoint, RuntimeMissing, UsageError
+from arcface_cli.gallery.waiting import WAITS
 from arcface_cli.installing import install
 from arcface_cli.settings import (
     KNOWN,
@@ -67,6 +68,7 @@ def settings_from(params: dict[str, Any], judge: Judge = refuse) -> LoadedSettin
     loaded = load_settings(options, judge=judge)
     PASTED.go_on_with(loaded)
     SOURCES.go_on_with(loaded)
+    WAITS.tell_with(None if loaded.values.quiet else say)
     return loaded
 
 

@@ -27,6 +27,7 @@ from arcface_cli.errors import (
     OutputError,
 )
 from arcface_cli.gallery import migrations, places, schema, writer_note
+from arcface_cli.gallery.waiting import WAITS
 
 LOCK_TIMEOUT = 30.0
 """Seconds to wait for another writer. A batch takes far less."""
@@ -142,9 +143,10 @@ def one_moment(connection: sqlite3.Connection, path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+def transaction(connection: sqlite3.Connection, path: Path) -> Iterator[None]:
     """All or nothing: committed at the end, rolled back by whatever is raised, Ctrl-C as well."""
-    connection.execute("BEGIN IMMEDIATE")
+    with WAITS.noticed(path):
+        connection.execute("BEGIN IMMEDIATE")
     try:
         yield
         connection.execute("COMMIT")
@@ -198,7 +200,7 @@ def _brought_up_to_date(
         connection.backup(target)
     target.execute("PRAGMA foreign_keys = OFF")
     try:
-        with transaction(target):
+        with transaction(target, path):
             (now,) = target.execute("PRAGMA user_version").fetchone()  # another writer may have been faster
             migrations.migrate(target, now)
     except (sqlite3.IntegrityError, struct.error, TypeError, ValueError) as error:
@@ -426,7 +428,7 @@ def fill_empty(path: Path, meta: Mapping[str, str]) -> None:
     connection = _raw_connection(path, "mode=rw", LOCK_TIMEOUT)
     try:
         connection.execute(f"PRAGMA page_size = {schema.PAGE_SIZE}")
-        with transaction(connection):
+        with transaction(connection, path):
             for statement in schema.statements():
                 connection.execute(statement)
             connection.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())

@@ -635,7 +635,7 @@ class Gallery:
         """One transaction, with a note of who holds the lock. undone: said when it can't be written."""
         with (
             database.translated(self._path, undone=undone),
-            database.transaction(self._connection),
+            database.transaction(self._connection, self._path),
             writer_note.left_in(self.directory),
         ):
             yield
