@@ -7,6 +7,7 @@ made from, and carries checksums of all it holds; what does not fit is not used.
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import json
 import mmap
@@ -31,6 +32,7 @@ from arcface_cli.gallery.vectors import StoredVectors, VectorType
 
 FOLDER = "index"
 VERSION = 2
+IS_A_LINK = "it is a link, which is not followed"
 
 ROW = np.dtype([("id", "<i8"), ("subject", "<i8"), ("sum", "<u8"), ("scale", "<f4")])
 """What stands beside each vector: its template, its subject, the sum of its words, its scale (int8)."""
@@ -141,6 +143,7 @@ class VectorCache:
     def head(self) -> Head:
         """What the cache says of itself, if it is one of this gallery. Raises CacheError."""
         try:
+            _require_own(self._folder)
             head = Head.read(self._head_path.read_bytes())
         except FileNotFoundError:
             raise CacheError("there is none") from None
@@ -198,8 +201,9 @@ class VectorCache:
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """Be the only one who changes caches of this gallery. Raises OSError where that can't be."""
+        _require_own(self._folder)
         self._folder.mkdir(mode=0o700, exist_ok=True)
-        descriptor = os.open(self._folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        descriptor = _lock_file(self._folder)
         try:
             _wait_for(descriptor)
             yield
@@ -291,9 +295,10 @@ def forget(gallery: Path) -> None:
     A search that goes on meanwhile in another process keeps the files it has open until it ends.
     """
     folder = gallery / FOLDER
+    _require_own(folder)
     if not folder.is_dir():
         return
-    descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    descriptor = _lock_file(folder)
     try:
         _wait_for(descriptor)
         for path in sorted(folder.iterdir()):
@@ -306,7 +311,19 @@ def forget(gallery: Path) -> None:
 def size_of(gallery: Path) -> int:
     """Bytes of all caches of a gallery."""
     folder = gallery / FOLDER
-    return sum(path.stat().st_size for path in folder.iterdir()) if folder.is_dir() else 0
+    if folder.is_symlink() or not folder.is_dir():
+        return 0
+    return sum(path.lstat().st_size for path in folder.iterdir())
+
+
+def _require_own(folder: Path) -> None:
+    """Raise OSError for a link: vectors of people don't leave their gallery, nor is anything deleted there."""
+    if folder.is_symlink():
+        raise OSError(errno.ELOOP, IS_A_LINK, str(folder))
+
+
+def _lock_file(folder: Path) -> int:
+    return os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
 
 
 def _wait_for(descriptor: int) -> None:

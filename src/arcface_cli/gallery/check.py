@@ -76,6 +76,15 @@ def folder_findings(directory: Path, file_name: str) -> Iterator[Finding]:
                 "was left by a process that was killed",
                 command("rm -r", str(path)),
             )
+    index = directory / FOLDER
+    if index.is_symlink():
+        target = str(index.readlink())
+        yield Finding(
+            "cache",
+            str(index),
+            f"is a link, to {target!a}, where vectors of people may lie: no cache is kept",
+            command("rm", str(index)),
+        )
     system = places.network_file_system(directory)
     if system is not None:
         yield Finding("network", str(directory), places.warning(directory, system), "move it to a local disk")
@@ -235,6 +244,8 @@ def _history(connection: sqlite3.Connection) -> Iterator[Finding]:
 
 
 def _caches(moment: snapshots.Moment) -> Iterator[Finding]:
+    if (moment.path.parent / FOLDER).is_symlink():
+        return  # told of with the folder
     for kind in VectorType:
         try:
             problem = snapshots.cache_problem(moment, kind)

@@ -13,7 +13,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from arcface_cli.errors import OutputError
 from arcface_cli.faces import TemplateBatch
+from arcface_cli.gallery import check
 from arcface_cli.gallery.cache import FOLDER, CachedVectors, Subjects
 from arcface_cli.gallery.entries import Snapshot
 from arcface_cli.gallery.search import SubjectSearch
@@ -322,3 +324,47 @@ def test_a_name_that_nobody_can_have_is_not_believed(folder: Path, name: str) ->
         make_wrongly(gallery, lambda it: (it.vectors, (it.subjects[0], (name, *it.subjects[1][1:]))))
         assert [finding.problem for finding in gallery.findings()] == ["its names are none of ours"]
     assert_same(folder, VectorType.FLOAT32)
+
+
+# --- a link in the place of the folder --------------------------------------------------------------
+
+
+def test_no_vector_leaves_a_gallery_through_a_link(folder: Path, kind: VectorType, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (folder / FOLDER).symlink_to(outside)
+    assert_same(folder, kind)
+    assert list(outside.iterdir()) == []
+
+
+def test_nothing_is_deleted_or_taken_through_a_link(folder: Path, kind: VectorType, tmp_path: Path) -> None:
+    cached(folder, kind)
+    shutil.move(folder / FOLDER, tmp_path / "outside")
+    (tmp_path / "outside" / "letter.txt").write_text("dear")
+    before = sorted(path.name for path in (tmp_path / "outside").iterdir())
+    (folder / FOLDER).symlink_to(tmp_path / "outside")
+    assert_same(folder, kind)
+    with (
+        Gallery.open(folder, writable=True) as gallery,
+        pytest.raises(OutputError, match="index: can't be deleted: it is a link") as caught,
+    ):
+        gallery.remove_templates([1])
+    assert "delete this folder" in str(caught.value.hint)
+    assert sorted(path.name for path in (tmp_path / "outside").iterdir()) == before
+    with Gallery.open(folder) as gallery:
+        assert gallery.stats().templates == COUNT
+        assert gallery.stats().cache_size == 0
+
+
+def test_check_finds_a_link_and_its_command_takes_it_away(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "float32.head").write_text("x")
+    (folder / FOLDER).symlink_to(tmp_path / "outside")
+    (finding,) = check.folder_findings(folder, FILE_NAME)
+    assert (finding.code, finding.where) == ("cache", str(folder / FOLDER))
+    assert str(tmp_path / "outside") in finding.problem
+    with Gallery.open(folder) as gallery:
+        assert list(gallery.findings()) == []
+    os.system(finding.mend)
+    assert list(check.folder_findings(folder, FILE_NAME)) == []
+    assert (tmp_path / "outside" / "float32.head").exists()
