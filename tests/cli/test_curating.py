@@ -413,3 +413,26 @@ def test_a_link_that_leads_nowhere_is_no_gallery(arcface: Arcface, people: Path,
         answer = arcface(*words)
         assert (answer.status, answer.out, len(answer.said)) == (6, "", 1)
         assert "leads nowhere" in answer.err
+
+
+@pytest.mark.parametrize(("form", "mark"), [("csv", ","), ("tsv", "\t")])
+def test_a_list_without_a_row_has_its_header(arcface: Arcface, people: Path, form: str, mark: str) -> None:
+    arcface("enroll", people)
+    arcface("gallery", "remove", "Ada", "Bob", "-y")
+    for words, header in (
+        (("list",), ["subject", "templates", "first_enrolled", "last_enrolled"]),
+        (("check",), ["code", "where", "problem", "mend"]),
+        (("audit",), ["kind", "templates", "subjects", "similarity", "own", "reason", "commands"]),
+        (
+            ("reembed", "-m", "mobilefacenet_192", "-t", "0.4", "-n"),
+            ["template", "subject", "before", "before_similarity", "after", "after_similarity"],
+        ),
+    ):
+        assert arcface("gallery", *words, "-f", form).out == mark.join(header) + "\n", words
+
+
+def test_the_page_of_an_audit_is_a_file(arcface: Arcface, people: Path, own_place: Path) -> None:
+    arcface("enroll", people)
+    answer = arcface("gallery", "audit", "--html", "-")
+    assert (answer.status, answer.out, len(answer.said)) == (2, "", 1)
+    assert not (own_place / "-").exists()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from command_line import Arcface
 
@@ -38,3 +40,22 @@ def test_a_mistake_is_told_as_before(arcface: Arcface) -> None:
     answer = arcface("identify", "--nope")
     assert (answer.status, len(answer.said)) == (2, 1)
     assert answer.err.startswith("arcface: No such option: --nope")
+
+
+@pytest.mark.parametrize("words", [["enroll"], ["bench"], ["verify"], ["embed"], ["gallery", "remove"]])
+def test_paragraphs_of_the_help_are_folded_where_the_terminal_ends(
+    arcface: Arcface, monkeypatch: pytest.MonkeyPatch, words: list[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    page = arcface(*words, "--help").out.partition("\u256d")[0]
+    lines = [line.strip() for line in page.splitlines()]
+    for line, after in pairwise(lines):
+        if line and after:
+            assert len(line) + 1 + len(after.split()[0]) > 78, line
+
+
+@pytest.mark.parametrize("verb", ["align", "embed", "enroll", "identify", "bench"])
+def test_photographs_are_called_path_throughout_the_help(arcface: Arcface, verb: str) -> None:
+    page = arcface(verb, "--help").out
+    assert "[PATH]..." in page
+    assert "paths" not in page

@@ -91,6 +91,7 @@ def test_pulling_offline_is_5_with_one_line(arcface: Arcface) -> None:
 def test_a_restricted_licence_is_5_until_it_is_accepted(arcface: Arcface) -> None:
     answer = arcface("models", "pull", "buffalo_sc", "--offline")
     assert answer.status == 5
+    assert len(answer.said) == 1  # the terms are told once
     assert "--accept-license" in answer.err
 
 

@@ -11,8 +11,9 @@ from arcface_cli.cli.build import said_point, settings_from, stated_point
 from arcface_cli.cli.console import say
 from arcface_cli.cli.curating import FOUND
 from arcface_cli.cli.listing import is_table, show_facts, show_lines, show_rows
+from arcface_cli.cli.options import STDOUT_NAMES
 from arcface_cli.cli.pasting import PASTED
-from arcface_cli.errors import ArcfaceError, NoOperatingPoint
+from arcface_cli.errors import ArcfaceError, NoOperatingPoint, UsageError
 from arcface_cli.gallery.audit import Audit, Suspicion, audit
 from arcface_cli.gallery.entries import StoredTemplate
 from arcface_cli.gallery.store import Gallery
@@ -28,6 +29,11 @@ COLUMNS = ("kind", "templates", "subjects", "similarity", "own", "reason")
 
 def audit_gallery(params: dict[str, Any], page: Path | None) -> int:
     """Examine a gallery; status 1 when there is something to look at."""
+    if page is not None and str(page) in STDOUT_NAMES:
+        raise UsageError(
+            f"--html {page}: findings go to standard output, so the page can't",
+            hint="name a file: audit.html",
+        )
     loaded = settings_from(params)
     settings = loaded.values
     with Gallery.open(settings.gallery) as gallery:
@@ -39,7 +45,7 @@ def audit_gallery(params: dict[str, Any], page: Path | None) -> int:
     if settings.format == "json":
         show_facts(document(found, threshold), settings)
     else:
-        show_rows([_row(each) for each in found.suspicions], settings, COLUMNS)
+        show_rows([_row(each) for each in found.suspicions], settings, COLUMNS, (*COLUMNS, "commands"))
     if is_table(settings):
         show_lines([line for each in found.suspicions for line in _proposed(each)])
     if not settings.quiet:

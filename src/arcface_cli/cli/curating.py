@@ -261,7 +261,7 @@ def check_gallery(params: dict[str, Any]) -> int:
     if is_table(settings):
         show_lines([line for each in found for line in _lines(each)])
     else:
-        show_rows(rows, settings, ())
+        show_rows(rows, settings, ("code", "where", "problem", "mend"))
     if not settings.quiet:
         told = f"{counted(len(found), 'finding')}, {counted(templates, 'template')}"
         say(f"check: {told}, {settings.gallery}")

@@ -8,20 +8,26 @@ from collections.abc import Callable
 import typer
 
 from arcface_cli.cli.console import say
+from arcface_cli.errors import LicenceNotAccepted
 from arcface_cli.weights.catalogue import Licence
 
 
 def acceptance(accepted: bool) -> Callable[[Licence], bool]:
-    """Shows a licence and answers whether it is accepted: by the flag, or at a prompt on a terminal."""
+    """Answers whether a licence is accepted: by the flag, or at a prompt on a terminal, where it is shown.
+
+    Where nobody can be asked, the error says what there is to accept.
+    """
 
     def accept(licence: Licence) -> bool:
-        where = "" if licence.url is None else f" ({licence.url})"
-        say(f"licence: {licence.name}: {licence.notice}{where}")
         if accepted:
+            say(f"licence: {licence.terms}")
             say("accepted with --accept-license; this is recorded")
             return True
         if not (sys.stdin.isatty() and sys.stderr.isatty()):
             return False
-        return typer.confirm("Do you accept these terms?", err=True)
+        say(f"licence: {licence.terms}")
+        if typer.confirm("Do you accept these terms?", err=True):
+            return True
+        raise LicenceNotAccepted(f"{licence.name}: the terms were not accepted")
 
     return accept

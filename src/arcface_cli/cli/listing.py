@@ -18,8 +18,13 @@ from arcface_cli.settings import Format, Settings
 Row = Mapping[str, Any]
 
 
-def show_rows(rows: Sequence[Row], settings: Settings, shown: Sequence[str]) -> None:
-    """Write all rows in the settings' format; a table shows only the columns `shown`."""
+def show_rows(
+    rows: Sequence[Row], settings: Settings, shown: Sequence[str], columns: Sequence[str] | None = None
+) -> None:
+    """Write all rows in the settings' format; a table shows only the columns `shown`.
+
+    columns: those of CSV and TSV where there is no row to tell them; None: the same.
+    """
     format_ = settings.format if settings.format is not None else ("table" if is_terminal() else "jsonl")
     terminal = is_terminal()
     color = terminal and wants_color()  # inside data_stream it would be stderr that is asked
@@ -27,7 +32,7 @@ def show_rows(rows: Sequence[Row], settings: Settings, shown: Sequence[str]) -> 
         if format_ == "table":
             stream.write(_table(rows, shown, color=color, width=None if terminal else 160))
         else:
-            stream.write(_written(rows, format_))
+            stream.write(_written(rows, format_, shown if columns is None else columns))
         stream.flush()
 
 
@@ -63,7 +68,7 @@ def _put(data: bytes) -> None:
         stream.flush()
 
 
-def _written(rows: Sequence[Row], format_: Format) -> bytes:
+def _written(rows: Sequence[Row], format_: Format, columns: Sequence[str]) -> bytes:
     from arcface_cli.output.sinks import to_json
 
     match format_:
@@ -72,17 +77,17 @@ def _written(rows: Sequence[Row], format_: Format) -> bytes:
         case "jsonl":
             return b"".join(to_json(dict(row)) + b"\n" for row in rows)
         case "csv" | "tsv":
-            return separated(rows, "," if format_ == "csv" else "\t")
+            return separated(rows, "," if format_ == "csv" else "\t", columns)
         case _:
             raise UsageError(
                 f"--format {format_}: a list can't be written so", hint="use table, json, jsonl, csv or tsv"
             )
 
 
-def separated(rows: Sequence[Row], delimiter: str) -> bytes:
-    """CSV with a header; a column for everything that any row holds."""
+def separated(rows: Sequence[Row], delimiter: str, columns: Sequence[str] = ()) -> bytes:
+    """CSV with a header; a column for everything that any row holds. columns: where there is no row."""
     text = io.StringIO()
-    columns = list(dict.fromkeys(column for row in rows for column in row))
+    columns = list(dict.fromkeys(column for row in rows for column in row)) if rows else columns
     writer = csv.DictWriter(text, columns, delimiter=delimiter, lineterminator="\n")
     writer.writeheader()
     writer.writerows({column: _field(row.get(column)) for column in columns} for row in rows)

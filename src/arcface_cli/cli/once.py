@@ -1,7 +1,8 @@
-"""Commands that take an option's value once: of two, the first would be dropped without a word."""
+"""How commands are made: each option's value once, as of two the first would be dropped without a word."""
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -34,8 +35,20 @@ def _refuse_twice(given: Sequence[Any]) -> None:
 
 
 class Verbs(typer.Typer):
-    """A Typer whose commands are `OnceCommand`s."""
+    """A Typer whose commands are `OnceCommand`s, explained in whole paragraphs."""
 
     def command(self, name: str | None = None, **options: Any) -> Callable[..., Any]:
         """As Typer's own."""
-        return super().command(name, cls=OnceCommand, **options)
+        register = super().command
+
+        def made(function: Callable[..., Any]) -> Callable[..., Any]:
+            page = {"help": unfolded(function.__doc__ or ""), **options}
+            return register(name, cls=OnceCommand, **page)(function)
+
+        return made
+
+
+def unfolded(text: str) -> str:
+    """A docstring with its paragraphs on one line each, for terminals to fold where they end."""
+    paragraphs = inspect.cleandoc(text).split("\n\n")
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)

@@ -30,7 +30,11 @@ def path(word: str) -> Path:
 
 Inputs = Annotated[
     list[str] | None,
-    typer.Argument(help="Photographs, folders of them, or - for one on standard input.", show_default=False),
+    typer.Argument(
+        help="Photographs, folders of them, or - for one on standard input.",
+        metavar="[PATH]...",
+        show_default=False,
+    ),
 ]
 Recursive = Annotated[
     bool, typer.Option("--recursive", "-r", help="Also look into the folders inside a folder.")
@@ -195,10 +199,12 @@ MaxBright = Annotated[
 
 def _unless_stdout(path: Path | None) -> Path | None:
     """None for the names of stdout: that is where records go anyway, and under -o it would be replaced."""
-    return None if path is not None and str(path) in _STDOUT_NAMES else path
+    return None if path is not None and str(path) in STDOUT_NAMES else path
 
 
-_STDOUT_NAMES = ("-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
+STDOUT_NAMES = ("-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
+"""What standard output is called on a command line."""
+
 OutputFile = Annotated[
     Path | None,
     typer.Option(

@@ -90,6 +90,12 @@ class Licence(Strict, frozen=True):
     notice: str
     url: str | None = None
 
+    @property
+    def terms(self) -> str:
+        """What there is to accept, and where it stands."""
+        where = "" if self.url is None else f" ({self.url})"
+        return f"{self.name}: {self.notice}{where}"
+
 
 class WeightFile(Strict, frozen=True):
     """One file, known by its SHA-256. size: bytes, where known. licence: id of a `Licence`."""

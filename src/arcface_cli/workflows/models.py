@@ -230,7 +230,7 @@ def _require(store: WeightStore, licence: Licence, accept: Accept) -> None:
         return
     if not accept(licence):
         raise LicenceNotAccepted(
-            f"{licence.name}: {licence.notice}",
+            licence.terms,
             hint="if you accept these terms, run it again with --accept-license",
         )
     store.record_acceptance(licence)

@@ -154,7 +154,10 @@ def remove(
 @app.command("export")
 def export(
     file: Annotated[
-        Path, typer.Argument(help="A file that doesn't exist yet.", parser=options.path, show_default=False)
+        Path,
+        typer.Argument(
+            help="A file that doesn't exist yet.", metavar="FILE", parser=options.path, show_default=False
+        ),
     ],
     gallery: options.Gallery = None,
     quiet: options.Quiet = None,
@@ -170,7 +173,10 @@ def export(
 
 @app.command("import")
 def import_gallery(
-    file: Annotated[Path, typer.Argument(help="What export wrote.", parser=options.path, show_default=False)],
+    file: Annotated[
+        Path,
+        typer.Argument(help="What export wrote.", metavar="FILE", parser=options.path, show_default=False),
+    ],
     gallery: options.Gallery = None,
     keep_crops: options.KeepCrops = None,
     format: options.FormatOfList = None,
@@ -216,7 +222,10 @@ def compact(gallery: options.Gallery = None, quiet: options.Quiet = None) -> int
 @app.command("audit")
 def audit(
     html: Annotated[
-        Path | None, typer.Option(help="Also write a page with the faces side by side.", metavar="FILE")
+        Path | None,
+        typer.Option(
+            help="Also write a page with the faces side by side.", metavar="FILE", parser=options.path
+        ),
     ] = None,
     gallery: options.Gallery = None,
     threshold: options.Threshold = None,
