@@ -64,6 +64,7 @@ OF_A_SUBJECT: dict[str, Callable[[Gallery], object]] = {
     "sync": lambda gallery: gallery.enrolled_below(Path("/p")),
     "list": lambda gallery: gallery.subjects(),
     "show": lambda gallery: gallery.templates_of("Mallory"),
+    "identify": lambda gallery: gallery.snapshot(),
     "import": take_over,
     "reembed": reembed,
 }
@@ -74,6 +75,7 @@ OF_A_TEMPLATE: dict[str, Callable[[Gallery], object]] = {
     "move": lambda gallery: gallery.relabel([], [(FIRST_OF_BOB, b"/elsewhere")]),
     "add": lambda gallery: gallery.add([entry("bob", "bob-0")]),
     "sync": lambda gallery: gallery.enrolled_below(Path("/p")),
+    "identify": lambda gallery: gallery.snapshot(),
     "import": take_over,
     "reembed": reembed,
 }
@@ -122,6 +124,18 @@ def test_a_damaged_name_is_mended_by_saying_the_right_one(folder: Path) -> None:
     with Gallery.open(folder, writable=True) as gallery:
         gallery.rename("bob", "bob", mend=True)
         assert (gallery.subjects(), list(gallery.findings())) == (before, [])
+
+
+def test_check_names_who_somebody_was_where_a_folder_and_the_checksum_say_so(folder: Path) -> None:
+    with Gallery.open(folder, writable=True) as gallery:
+        gallery.add([entry("zoe", "z", source_path=b"/people/zoe/holidays/1.jpg")])
+    sql(folder, "UPDATE subjects SET name = 'Mallory' WHERE name = 'zoe'")
+    sql(folder, ANOTHER_NAME.replace("Mallory", "Trudy"))
+    with Gallery.open(folder) as gallery:
+        bob, zoe = gallery.findings()
+    assert bob.mend.startswith("arcface gallery rename Trudy NEW --mend, ")
+    assert bob.problem == "its name or time differs from its checksum (from '/p/bob-0')"
+    assert zoe.mend.startswith("arcface gallery rename Mallory zoe --mend, ")
 
 
 def test_a_bad_template_is_given_to_nobody_while_a_name_is_mended(folder: Path) -> None:

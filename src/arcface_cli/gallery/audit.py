@@ -6,6 +6,7 @@ centre of their identity are noise. Nothing here changes a gallery; it proposes 
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,6 +27,10 @@ COPY_SHIFT = 0.005
 """So much will do when all five landmarks lie where they lay, but for this share of the image's width: a
 smaller or re-encoded copy. On those portraits 0.001 to 0.004 between a copy and its original (similarities of
 0.982 to 0.997), and 0.0097 or more between different photographs."""
+
+SAME_SIZE = 0.05
+"""Share by which the faces of a photograph and its copy may differ and still be of one size: a detector's box
+moves by a few pixels when a picture is encoded anew."""
 
 MISLABEL_LEAD = 0.1
 """Lead of another subject's centre over the own one that a mislabel needs."""
@@ -264,16 +269,17 @@ def _splits(
 def _duplicates(
     snapshot: Snapshot, geometry: _Geometry, provenance: Mapping[int, StoredTemplate]
 ) -> Iterator[Suspicion]:
-    """Each template beside the first one that it repeats."""
+    """Each template beside a better one that it repeats, the most alike first."""
     told: set[int] = set()
     order = np.argsort(-geometry.twin_similarities, kind="stable")
     for first, second in geometry.twins[order].tolist():
-        kept, spare = int(snapshot.template_ids[first]), int(snapshot.template_ids[second])
+        pair = [int(snapshot.template_ids[place]) for place in (first, second)]
+        kept, spare = sorted(pair, key=lambda each: _rank(provenance[each]))
         similarity = float(snapshot.features[first].astype(np.float64) @ snapshot.features[second])
         same = similarity >= DUPLICATE_FROM or _shift(provenance[kept], provenance[spare]) <= COPY_SHIFT
-        if second in told or not same:
+        if spare in told or not same:
             continue
-        told.add(second)
+        told.add(spare)
         subject = _subject(snapshot, first)
         yield Suspicion(
             Kind.DUPLICATE,
@@ -284,6 +290,14 @@ def _duplicates(
             f"says of {subject} what template {kept} says already",
             (_remove(spare),),
         )
+
+
+def _rank(template: StoredTemplate) -> tuple[int, int]:
+    """The best of several templates of one photograph comes first: the one with the largest face, in steps of
+    SAME_SIZE, and of those the one that was enrolled first."""
+    box = template.face.box
+    side = max(min(box.x_max - box.x_min, box.y_max - box.y_min), 1.0)
+    return -round(math.log(side) / math.log1p(SAME_SIZE)), template.template_id
 
 
 def _shift(a: StoredTemplate, b: StoredTemplate) -> float:

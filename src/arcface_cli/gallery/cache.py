@@ -317,7 +317,7 @@ def size_of(gallery: Path) -> int:
 
 
 def _require_own(folder: Path) -> None:
-    """Raise OSError for a link: vectors of people don't leave their gallery, nor is anything deleted there."""
+    """Raise OSError for a link: no vector leaves its gallery that way, nor is anything deleted there."""
     if folder.is_symlink():
         raise OSError(errno.ELOOP, IS_A_LINK, str(folder))
 

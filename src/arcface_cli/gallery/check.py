@@ -6,6 +6,7 @@ import os
 import sqlite3
 import stat
 import time
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -145,17 +146,40 @@ def _subjects(connection: sqlite3.Connection, path: Path) -> Iterator[Finding]:
     for subject_id, name, created, checksum in rows:
         where = f"subject {subject_id} ({name!a})"
         if not _holds(checksums.of_subject, checksum, subject_id, name, created) or not _is_name(name, path):
-            mend = _rename(connection, subject_id, name, path)
-            yield Finding("subject", where, "its name or time differs from its checksum", mend)
+            sources = _sources(connection, subject_id)
+            problem = "its name or time differs from its checksum"
+            problem += f" (from {sources[0]!a})" if sources else ""
+            was = next(
+                (each for each in _names_in(sources) if _is(each, subject_id, created, checksum)), "NEW"
+            )
+            yield Finding("subject", where, problem, _rename(connection, subject_id, name, was, path))
         if subject_id not in owners:
             mend = command("arcface gallery remove", str(name)) if _is_name(name, path) else RESTORE
             yield Finding("subject", where, "has no template", mend)
 
 
-def _rename(connection: sqlite3.Connection, subject_id: int, name: object, path: Path) -> str:
+def _sources(connection: sqlite3.Connection, subject_id: int) -> list[str]:
+    rows = connection.execute(
+        "SELECT source_path FROM templates NOT INDEXED WHERE subject_id = ? ORDER BY id LIMIT ?",
+        (subject_id, _REMOVED_AT_ONCE),
+    )
+    return [os.fsdecode(path) for (path,) in rows if isinstance(path, bytes)]
+
+
+def _names_in(sources: Sequence[str]) -> Iterator[str]:
+    """What a person may have been called: the folders that photographs lie in, from the nearest on."""
+    return (unicodedata.normalize("NFC", folder.name) for each in sources for folder in Path(each).parents)
+
+
+def _is(name: str, subject_id: int, created: object, checksum: object) -> bool:
+    """Whether a name is the one that a subject's checksum was made of."""
+    return _holds(checksums.of_subject, checksum, subject_id, name, created)
+
+
+def _rename(connection: sqlite3.Connection, subject_id: int, name: object, was: str, path: Path) -> str:
     """How a person gets a sound name; templates go by their numbers where nobody can have this one."""
     if _is_name(name, path):
-        return f"{command('arcface gallery rename', str(name), 'NEW', mend=True)}, or {RESTORE}"
+        return f"{command('arcface gallery rename', str(name), was, mend=True)}, or {RESTORE}"
     numbers = connection.execute(
         "SELECT id FROM templates NOT INDEXED WHERE subject_id = ? ORDER BY id", (subject_id,)
     ).fetchall()
