@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -39,7 +40,7 @@ def audit_gallery(params: dict[str, Any], page: Path | None) -> int:
     with Gallery.open(settings.gallery) as gallery:
         threshold = threshold_for(loaded, gallery.model)
         templates = {each.template_id: each for each in gallery.templates()}
-        found = _to_paste(audit(gallery.snapshot(), threshold, templates))
+        found = _to_paste(audit(gallery.snapshot(), threshold, templates, file_size))
         if page is not None:
             write_page(page, str(settings.gallery), found, templates, gallery)
     if settings.format == "json":
@@ -58,6 +59,14 @@ def _to_paste(found: Audit) -> Audit:
     """The audit with commands that name its gallery."""
     suspicions = [replace(each, commands=tuple(map(PASTED, each.commands))) for each in found.suspicions]
     return replace(found, suspicions=tuple(suspicions))
+
+
+def file_size(template: StoredTemplate) -> int | None:
+    """Bytes of a template's photograph; None where it is gone."""
+    try:
+        return Path(os.fsdecode(template.source_path)).stat().st_size
+    except (OSError, ValueError):
+        return None
 
 
 def threshold_for(loaded: LoadedSettings, model: str | None) -> float:

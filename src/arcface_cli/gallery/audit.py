@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -116,10 +116,25 @@ class _Geometry:
     twin_similarities: NDArray[np.float64]
 
 
-def audit(snapshot: Snapshot, threshold: float, provenance: Mapping[int, StoredTemplate]) -> Audit:
+FileSize = Callable[[StoredTemplate], int | None]
+"""Bytes of a template's photograph; None where it is gone."""
+
+
+def unknown_size(template: StoredTemplate) -> int | None:
+    """Where no photograph can be asked."""
+    return None
+
+
+def audit(
+    snapshot: Snapshot,
+    threshold: float,
+    provenance: Mapping[int, StoredTemplate],
+    file_size: FileSize = unknown_size,
+) -> Audit:
     """Examine every template. threshold: similarity from which two faces match. provenance: by template id.
 
-    Compares all templates with each other: N x N x D multiplications.
+    file_size: asked of two copies whose faces are of one size. Compares all templates with each other:
+    N x N x D multiplications.
     """
     if len(snapshot) == 0:
         return Audit((), ())
@@ -134,7 +149,7 @@ def audit(snapshot: Snapshot, threshold: float, provenance: Mapping[int, StoredT
     found = [
         *_mislabels(snapshot, geometry, threshold, provenance),
         *_splits(snapshot, joined, splits, members),
-        *_duplicates(snapshot, geometry, provenance),
+        *_duplicates(snapshot, geometry, provenance, file_size),
         *_hubs(snapshot, geometry),
     ]
     return Audit(tuple(found), tuple(_typicalities(snapshot, geometry)))
@@ -267,17 +282,22 @@ def _splits(
 
 
 def _duplicates(
-    snapshot: Snapshot, geometry: _Geometry, provenance: Mapping[int, StoredTemplate]
+    snapshot: Snapshot,
+    geometry: _Geometry,
+    provenance: Mapping[int, StoredTemplate],
+    file_size: FileSize,
 ) -> Iterator[Suspicion]:
     """Each template beside a better one that it repeats, the most alike first."""
     told: set[int] = set()
     order = np.argsort(-geometry.twin_similarities, kind="stable")
     for first, second in geometry.twins[order].tolist():
         pair = [int(snapshot.template_ids[place]) for place in (first, second)]
-        kept, spare = sorted(pair, key=lambda each: _rank(provenance[each]))
         similarity = float(snapshot.features[first].astype(np.float64) @ snapshot.features[second])
-        same = similarity >= DUPLICATE_FROM or _shift(provenance[kept], provenance[spare]) <= COPY_SHIFT
-        if spare in told or not same:
+        shift = _shift(provenance[pair[0]], provenance[pair[1]])
+        if told.issuperset(pair) or (similarity < DUPLICATE_FROM and shift > COPY_SHIFT):
+            continue
+        kept, spare = sorted(pair, key=lambda each: _rank(provenance[each], file_size))
+        if spare in told:
             continue
         told.add(spare)
         subject = _subject(snapshot, first)
@@ -292,12 +312,20 @@ def _duplicates(
         )
 
 
-def _rank(template: StoredTemplate) -> tuple[int, int]:
-    """The best of several templates of one photograph comes first: the one with the largest face, in steps of
-    SAME_SIZE, and of those the one that was enrolled first."""
+def _rank(template: StoredTemplate, file_size: FileSize) -> tuple[int, int, int]:
+    """What says the same, the one to keep first: with the larger face, in steps of SAME_SIZE, else from the
+    larger file, else the one that was enrolled first.
+
+    Sharpness doesn't tell: what JPEG makes of a picture the second time has edges of its own.
+    """
+    known = file_size(template)
+    return -_size(template), 1 if known is None else -known, template.template_id
+
+
+def _size(template: StoredTemplate) -> int:
+    """Shorter side of a face in steps of SAME_SIZE."""
     box = template.face.box
-    side = max(min(box.x_max - box.x_min, box.y_max - box.y_min), 1.0)
-    return -round(math.log(side) / math.log1p(SAME_SIZE)), template.template_id
+    return round(math.log(max(min(box.width, box.height), 1.0)) / math.log1p(SAME_SIZE))
 
 
 def _shift(a: StoredTemplate, b: StoredTemplate) -> float:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from arcface_cli.faces import BoundingBox, DetectedFace, FivePoints
 from arcface_cli.gallery.audit import Audit, Kind, audit
 from arcface_cli.gallery.entries import NewTemplate
 from arcface_cli.gallery.store import Gallery
@@ -75,6 +77,35 @@ def test_a_copy_is_told_beside_what_it_repeats(
     people["s2"] = np.concatenate([people["s2"], people["s2"][1:2]])
     (told,) = audited(tmp_path / "g", people).suspicions
     assert (told.kind, told.templates, told.subjects) == (Kind.DUPLICATE, (16, 12), ("s2",))
+
+
+@pytest.mark.parametrize("smaller_first", [False, True])
+def test_of_a_photograph_and_its_smaller_copy_the_copy_is_to_go(tmp_path: Path, smaller_first: bool) -> None:
+    rows = person(0, 1)
+    large = face(200.0)
+    half = DetectedFace(
+        BoundingBox(*(side / 2 for side in large.box.as_tuple())), FivePoints(large.points.array / 2), 0.9, 0
+    )
+    original = entry("ada", "1", feature=rows[0], seen=large)
+    copy = replace(entry("ada", "2", feature=rows[0], seen=half), image_width=320, image_height=240)
+    entries = [copy, original] if smaller_first else [original, copy]
+    with Gallery.create(tmp_path / "g", FINGERPRINT) as gallery:
+        gallery.add(entries)
+        stored = {each.template_id: each for each in gallery.templates()}
+        (told,) = audit(gallery.snapshot(), THRESHOLD, stored, lambda each: each.template_id).suspicions
+    spare, kept = (stored[number] for number in told.templates)
+    assert (spare.image_width, kept.image_width) == (320, 640)
+    assert told.commands == (f"arcface gallery remove --template {spare.template_id}",)
+
+
+def test_of_copies_of_one_size_the_one_from_the_largest_file_stays(tmp_path: Path) -> None:
+    rows = person(0, 1).repeat(4, axis=0)
+    known = {1: 100, 2: 300, 3: 200, 4: None}
+    with Gallery.create(tmp_path / "g", FINGERPRINT) as gallery:
+        gallery.add([entry("ada", str(number), feature=row) for number, row in enumerate(rows)])
+        stored = {each.template_id: each for each in gallery.templates()}
+        found = audit(gallery.snapshot(), THRESHOLD, stored, lambda each: known[each.template_id])
+    assert sorted(each.templates[0] for each in found.suspicions) == [1, 3, 4]
 
 
 def test_a_template_that_is_like_everybody_is_a_hub(tmp_path: Path) -> None:
