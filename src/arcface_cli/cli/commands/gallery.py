@@ -183,7 +183,9 @@ def import_gallery(
     json: options.AsJson = False,
     quiet: options.Quiet = None,
 ) -> int:
-    """Enroll all that an exported file holds; what is enrolled already is left alone.
+    """Take all that an exported file holds; what is enrolled already is left alone.
+
+    A new gallery becomes the exported one, calibration and times included; one that is there keeps its own.
 
     Example: [bold]arcface gallery import faces.arcface[/bold]
     """
