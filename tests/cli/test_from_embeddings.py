@@ -88,6 +88,7 @@ def test_features_of_another_model_are_refused(
     answer = arcface("enroll", "--from-embeddings", tmp_path / f"x.{form}")
     assert answer.status == 6
     assert len(answer.said) == 1
+    assert "the file of features is of" in answer.err
     assert enrolled_features(tmp_path / "gallery") == before
 
 

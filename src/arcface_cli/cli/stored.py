@@ -89,7 +89,11 @@ def stored_enrolment(
             yield plan(results, known)
         return
     with Gallery.open_or_create(
-        settings.gallery, stored.fingerprint, model=stored.model, detector=stored.detector
+        settings.gallery,
+        stored.fingerprint,
+        model=stored.model,
+        detector=stored.detector,
+        origin="the file of features",
     ) as gallery:
         mention_other_detector(gallery.detector, stored.detector, settings)
         yield enroll(results, gallery.add, stored.detector)
