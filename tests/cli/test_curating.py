@@ -62,6 +62,25 @@ def test_a_sync_takes_back_no_name_that_was_given_in_the_gallery(arcface: Arcfac
     assert arcface("gallery", "list").records == enrolled
 
 
+def test_a_sync_takes_back_no_name_when_a_photograph_moves_within_its_folder(
+    arcface: Arcface, people: Path
+) -> None:
+    shutil.copyfile(people / "Ada" / "ada2.jpg", people / "Ada" / "copy.jpg")
+    arcface("enroll", people, "--sync")
+    arcface("gallery", "rename", "Ada", "Ada Lovelace")
+    arcface("gallery", "merge", "Bob", "--into", "Ada Lovelace")
+    (people / "Ada" / "ada.jpg").rename(people / "Ada" / "z.jpg")
+    (people / "Ada" / "ada2.jpg").unlink()
+    (people / "Bob" / "bob.jpg").rename(people / "Bob" / "z.jpg")
+    for summary in ("3 another's", "3 refused before"):
+        answer = arcface("enroll", people, "--sync", "--prune")
+        assert answer.status == 3
+        assert f"arcface: sync: {summary}" in answer.said
+        assert subjects(arcface) == {"Ada Lovelace": 3}
+    shown = arcface("gallery", "show", "Ada Lovelace").records
+    assert {Path(row["source"]).name for row in shown} == {"z.jpg", "copy.jpg"}
+
+
 def test_a_sync_follows_what_was_moved_changed_and_deleted(
     arcface: Arcface, people: Path, album: Path
 ) -> None:

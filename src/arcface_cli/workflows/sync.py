@@ -77,16 +77,13 @@ def carry_out(
 
 def _move(plan: Plan, store: Store) -> None:
     moved = [step for step in plan.steps if step.action is Action.MOVED]
-    if moved:
-        store.relabel(
-            [
-                (i, str(step.photo.subject))
-                for step in moved
-                if step.owner is not None
-                for i in step.templates
-            ],
-            [(i, place_of(step.photo)) for step in moved for i in step.templates],
-        )
+    people = [
+        (i, str(each.photo.subject)) for each in moved if each.owner is not None for i in each.templates
+    ]
+    paths = [(i, place_of(each.photo)) for each in moved for i in each.templates]
+    paths += [(i, place_of(each.photo)) for each in plan.steps for i in each.followed]
+    if paths:
+        store.relabel(people, paths)
 
 
 def _has_moved(step: Step) -> bool:

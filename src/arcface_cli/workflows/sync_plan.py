@@ -21,6 +21,7 @@ from arcface_cli.errors import (
     NoSubject,
 )
 from arcface_cli.gallery.entries import Enrolled, Refusal
+from arcface_cli.inputs.names import folder_subject
 from arcface_cli.inputs.photo import Photo
 
 
@@ -51,7 +52,8 @@ class Step:
 
     was: where a moved photograph was, or where the other's is.  owner: whose it was, if it has changed hands,
     or whose it is.  failure: why it can't be read.  content: SHA-256 of the file.  refusal: what is
-    remembered of one that was refused before.
+    remembered of one that was refused before.  followed: templates of somebody else's whose photograph lies
+    here now, in the same person's folder as before: their owner was named in the gallery, and stays.
     """
 
     action: Action
@@ -62,6 +64,7 @@ class Step:
     failure: ArcfaceError | None = None
     content: str | None = None
     refusal: Refusal | None = None
+    followed: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +145,7 @@ class _Comparison:
     present: frozenset[bytes]
     below: dict[bytes, list[Enrolled]]
     decided_by: str | None
+    roots: tuple[bytes, ...] = ()
     settled: set[int] = field(default_factory=set)
     coming: dict[str, Photo] = field(default_factory=dict)
 
@@ -159,7 +163,9 @@ class _Comparison:
         if step is None:
             step = self._to_look_at(photo, content, same)
         self.settled.update(step.templates)
-        return step
+        followed = [each.template_id for each in self._gone(same) if self._stood_for(photo.subject, each)]
+        self.settled.update(followed)
+        return replace(step, followed=tuple(followed))
 
     def _to_look_at(self, photo: Photo, content: str, same: list[Enrolled]) -> Step:
         old = self._replaced(photo, content)
@@ -210,22 +216,45 @@ class _Comparison:
         ]
         return min(remembered, key=lambda each: each.source_path != place_of(photo), default=None)
 
-    def _is_gone(self, path: bytes) -> bool:
-        """Whether no photograph lies there any more: neither in these folders nor anywhere."""
-        return path not in self.present and not os.path.lexists(path)
+    def _gone(self, same: list[Enrolled]) -> list[Enrolled]:
+        """Those whose photograph lies nowhere any more, in these folders or not, and was not found yet."""
+        return [
+            each
+            for each in same
+            if each.template_id not in self.settled
+            and each.source_path not in self.present
+            and not os.path.lexists(each.source_path)
+        ]
 
     def _of_known(self, photo: Photo, same: list[Enrolled]) -> Step | None:
-        """A photograph whose content is enrolled; None when that is somebody else's and still there."""
+        """A photograph whose content is enrolled; None when that is somebody else's and stays so.
+
+        It changes hands with its folder alone: in the folder that it lay in before, an owner of another name
+        is one that the gallery was told of.
+        """
         own = [each for each in same if each.subject == photo.subject]
         here = [each for each in own if each.source_path == place_of(photo)]
         if here:
             return Step(Action.UNCHANGED, photo, tuple(each.template_id for each in here))
-        gone = [each for each in own or same if self._is_gone(each.source_path)]
+        gone = self._gone(own) or [
+            each for each in self._gone(same) if not own and not self._stood_for(photo.subject, each)
+        ]
         if gone:
             ids = tuple(each.template_id for each in gone)
             owner = None if own else gone[0].subject
             return Step(Action.MOVED, photo, ids, was=gone[0].source_path, owner=owner)
         return Step(Action.UNCHANGED, photo) if own else None  # a copy of one that is enrolled
+
+    def _stood_for(self, subject: str | None, template: Enrolled) -> bool:
+        """Whether a template's photograph lay in the folder of a person.
+
+        That is the first one below a root, or a root of photographs. Of a root that isn't given any more
+        nobody knows which that was: then it is any folder above the photograph.
+        """
+        path = template.source_path
+        within = [(root, path[len(root) :].split(b"/")) for root in self.roots if path.startswith(root)]
+        folders = [inside[0] if len(inside) > 1 else os.path.basename(root[:-1]) for root, inside in within]  # noqa: PTH119
+        return subject in {folder_subject(os.fsdecode(each)) for each in folders or path.split(b"/")[:-1]}
 
 
 def compare(
@@ -241,7 +270,7 @@ def compare(
     below: dict[bytes, list[Enrolled]] = {}
     for each in enrolled.values():
         below.setdefault(each.source_path, []).append(each)
-    comparison = _Comparison(known, frozenset(map(place_of, listed)), below, decided_by)
+    comparison = _Comparison(known, frozenset(map(place_of, listed)), below, decided_by, _beginnings(folders))
     steps = tuple(comparison.step(photo) for photo in listed)
     gone = [
         each
@@ -255,11 +284,16 @@ def compare(
     return replace(plan, stale=_stale(plan, folders, comparison, emptied))
 
 
+def _beginnings(folders: Sequence[Path]) -> tuple[bytes, ...]:
+    """What the paths of photographs below some folders begin with."""
+    return tuple(os.path.abspath(os.fsencode(each)).rstrip(b"/") + b"/" for each in folders)  # noqa: PTH100
+
+
 class _Emptied:
     """People's folders that are there, or a link to them is, and hold no photograph at all."""
 
     def __init__(self, roots: Sequence[Path], present: Iterable[bytes]) -> None:
-        self._roots = [os.path.abspath(os.fsencode(root)).rstrip(b"/") + b"/" for root in roots]  # noqa: PTH100
+        self._roots = _beginnings(roots)
         self._holding = {self._person(path) for path in present}
 
     def holds(self, path: bytes) -> bool:

@@ -52,7 +52,7 @@ class FakeGallery:
 
 def photo(folder: Path, name: str, content: str) -> Photo:
     path = folder / name
-    path.parent.mkdir(exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(content)
     return Photo(path, subject=path.parent.name)
 
@@ -104,6 +104,57 @@ def test_a_name_given_in_the_gallery_is_not_taken_back_by_the_folder(tmp_path: P
     assert (step.action, step.templates, step.owner) == (Action.ANOTHERS, (), "Ada Lovelace")
     assert (step.was, plan.vanished) == (os.fsencode(tmp_path / "ada/1"), ())
     assert plan.to_embed == [step.photo]  # there may be another face on it
+
+
+@pytest.mark.parametrize(("before", "now"), [("ada/1", "ada/2"), ("ada/2023/1", "ada/2024/1")])
+def test_a_name_given_in_the_gallery_stays_when_its_photograph_moves_within_the_folder(
+    tmp_path: Path, before: str, now: str
+) -> None:
+    known = FakeGallery(("Ada Lovelace", tmp_path / before, "A"))
+    here = replace(photo(tmp_path, now, "A"), subject="ada")
+    plan = compare([here], [tmp_path], known)
+    (step,) = plan.steps
+    assert (step.action, step.templates, step.followed) == (Action.ANOTHERS, (), (1,))
+    assert (step.owner, step.was, plan.vanished) == ("Ada Lovelace", os.fsencode(tmp_path / before), ())
+
+
+def test_people_that_were_merged_stay_one_when_a_photograph_moves_within_its_folder(tmp_path: Path) -> None:
+    known = FakeGallery(("ada", tmp_path / "ada/1", "A"), ("ada", tmp_path / "bob/1", "B"))
+    plan = compare([photo(tmp_path, "ada/1", "A"), photo(tmp_path, "bob/2", "B")], [tmp_path], known)
+    assert told(plan) == [(Action.UNCHANGED, (1,)), (Action.ANOTHERS, ())]
+    assert (plan.steps[1].followed, plan.vanished) == ((2,), ())
+
+
+def test_a_name_given_in_the_gallery_stays_when_one_of_two_copies_is_deleted(tmp_path: Path) -> None:
+    known = FakeGallery(("Ada Lovelace", tmp_path / "ada/copy", "A"))
+    known.that_refused("ada", tmp_path / "ada/1", "A", "enrolled_as_another")
+    plan = compare([photo(tmp_path, "ada/1", "A")], [tmp_path], known, JUDGES)
+    (step,) = plan.steps
+    assert (step.action, step.followed, step.owner) == (Action.REFUSED, (1,), "Ada Lovelace")
+    store = FakeMover()
+    assert len(list(carry_out(plan, iter(()), store, KEEPING, prune=True))) == 1
+    assert (store.people, store.paths) == ([], [(1, os.fsencode(tmp_path / "ada/1"))])
+
+
+def test_a_name_given_in_the_gallery_stays_when_the_whole_folder_of_people_moves(tmp_path: Path) -> None:
+    known = FakeGallery(("Ada Lovelace", Path("/gone/ada/1"), "A"), ("bob", Path("/gone/bob/1"), "B"))
+    plan = compare([photo(tmp_path, "ada/1", "A"), photo(tmp_path, "eve/1", "B")], [tmp_path], known)
+    assert told(plan) == [(Action.ANOTHERS, ()), (Action.MOVED, (2,))]
+    assert plan.steps[0].followed == (1,)
+
+
+def test_two_people_on_one_photograph_both_go_where_it_moves(tmp_path: Path) -> None:
+    known = FakeGallery(("ada", tmp_path / "ada/1", "A"), ("Bob", tmp_path / "ada/1", "A"))
+    plan = compare([photo(tmp_path, "ada/2", "A")], [tmp_path], known)
+    assert (told(plan), plan.steps[0].followed) == ([(Action.MOVED, (1,))], (2,))
+    assert plan.vanished == ()
+
+
+def test_a_photograph_that_moved_into_two_peoples_folders_is_the_firsts(tmp_path: Path) -> None:
+    known = FakeGallery(("ada", tmp_path / "ada/old", "A"))
+    photos = [photo(tmp_path, name, "A") for name in ("ada/1", "ada/2", "bob/1")]
+    plan = compare(photos, [tmp_path], known)
+    assert told(plan) == [(Action.MOVED, (1,)), (Action.UNCHANGED, ()), (Action.ANOTHERS, ())]
 
 
 def test_one_photograph_in_two_peoples_folders_is_the_firsts(tmp_path: Path) -> None:
@@ -303,6 +354,22 @@ class FakeStore:
     def remember_refusals(self, noted: Sequence[Refusal], forgotten: Sequence[bytes] = ()) -> None:
         self.noted += [(each.subject, each.source_path) for each in noted]
         self.forgotten += forgotten
+
+
+class FakeMover(FakeStore):
+    """Also remembers who and what was moved."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.people: list[tuple[int, str]] = []
+        self.paths: list[tuple[int, bytes]] = []
+
+    def relabel(self, moves: Sequence[tuple[int, str]], paths: Sequence[tuple[int, bytes]] = ()) -> None:
+        self.people += moves
+        self.paths += paths
+
+    def remove_templates(self, template_ids: Sequence[int]) -> None:
+        assert list(template_ids) == []
 
 
 KEEPING = Keeping("scrfd_500m", crops=False, decided_by=JUDGES)
