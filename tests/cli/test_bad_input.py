@@ -249,4 +249,6 @@ def test_a_file_that_begins_with_a_dash_is_named_with_its_folder(arcface: Arcfac
     answer = arcface("embed", "-dash.jpg")
     assert (answer.status, len(answer.said)) == (2, 1)
     assert "./-dash.jpg" in answer.err
+    (own_place / "-q.jpg").touch()
+    assert "./-q.jpg" in arcface("embed", "-q.jpg").err
     assert "./" not in arcface("embed", "-dont.jpg").err

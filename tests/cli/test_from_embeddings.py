@@ -203,3 +203,9 @@ def test_a_folder_whose_name_nobody_can_have_needs_a_name(
     assert refused.status == 2
     assert refused.records[0]["error"]["code"] == "invalid_subject_name"
     assert arcface("enroll", "--from-embeddings", features, "--name", "Bob").status == 0
+
+
+def test_nothing_at_all_is_no_success(arcface: Arcface, tmp_path: Path) -> None:
+    (tmp_path / "x.jsonl").touch()
+    assert arcface("enroll", "--from-embeddings", tmp_path / "x.jsonl").status == 2
+    assert arcface_process("enroll", "--from-embeddings", "-", input="").returncode == 2

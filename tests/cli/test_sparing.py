@@ -81,6 +81,34 @@ def test_nothing_is_appended_to_an_input(place: Path, words: str, into: str) -> 
     assert contents(place) == before
 
 
+@pytest.mark.parametrize(
+    ("words", "table"),
+    [
+        ("embed --files-from - -o list.txt", "list.txt"),
+        ("align --files-from - -o crops --sheet list.txt", "list.txt"),
+        ("enroll --manifest - -o people.csv", "people.csv"),
+        ("verify --pairs - -o pairs.csv", "pairs.csv"),
+        ("enroll --from-embeddings - -o list.txt", "list.txt"),
+        ("embed - -o album/ada.jpg", "album/ada.jpg"),
+    ],
+)
+def test_what_comes_through_standard_input_is_not_replaced(place: Path, words: str, table: str) -> None:
+    before = contents(place)
+    with Path(table).open("rb") as stdin:
+        ran = arcface_process(*words.split(), stdin=stdin)
+    assert (ran.returncode, ran.stderr.count("\n")) == (2, 1), ran.stderr
+    assert "this run reads that file" in ran.stderr
+    assert contents(place) == before
+
+
+def test_a_list_on_standard_input_is_not_appended_to(place: Path) -> None:
+    before = contents(place)
+    with Path("list.txt").open("rb") as stdin, Path("list.txt").open("ab") as stdout:
+        ran = arcface_process("embed", "--files-from", "-", stdin=stdin, stdout=stdout)
+    assert (ran.returncode, ran.stderr.count("\n")) == (2, 1), ran.stderr
+    assert contents(place) == before
+
+
 def test_records_may_be_appended_to_records(place: Path) -> None:
     for count in (1, 2):
         with Path("records.jsonl").open("ab") as stdout:

@@ -163,8 +163,8 @@ def _say_usage(error: Exception, arguments: list[str]) -> int:
     message = getattr(error, "format_message", lambda: str(error))().strip() or "a command is missing"
     context = getattr(error, "ctx", None)
     path = "arcface" if context is None else context.command_path
-    option = getattr(error, "option_name", None) or "--"
-    files = [word for word in arguments if word.startswith(option) and Path(word).exists()]
+    dashed = [word for word in arguments if word.startswith("-") and hasattr(error, "option_name")]
+    files = [word for word in dashed if Path(word).exists()]
     meant = f"a file is named with ./ before it: ./{files[0]}; " if files else ""
     say(f"{' '.join(message.split()).rstrip('.')}; {meant}see {path} --help")
     return 2

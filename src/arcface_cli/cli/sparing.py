@@ -56,12 +56,12 @@ def _spare_from_stdout(params: Mapping[str, Any]) -> None:
 
 
 def _files_typed(params: Mapping[str, Any]) -> Iterator[os.stat_result]:
-    """What every other parameter that may be a path leads to, if it does."""
+    """What every other parameter that may be a path leads to, if it does; "-" is standard input."""
     for name, value in params.items():
         if name not in OUTPUTS:
             for each in value if isinstance(value, list | tuple) else [value]:
                 if isinstance(each, str | Path):
                     try:
-                        yield Path(each).stat()
+                        yield os.fstat(0) if str(each) == "-" else Path(each).stat()
                     except (OSError, ValueError):  # no file, which is for whoever reads it to say
                         continue

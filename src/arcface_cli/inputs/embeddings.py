@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from arcface_cli.errors import (
     ArcfaceError,
     GalleryModelMismatch,
+    NoInputs,
     NotEmbedded,
     UnreadableFeatures,
     UnusableFeature,
@@ -104,10 +105,10 @@ class StoredFeatures:
 def stored_features(path: Path, stdin: BinaryIO | None = None) -> StoredFeatures:
     """Open what `arcface embed -o` wrote: .npz, .npy and its manifest, .parquet, .jsonl, .json, .csv or .tsv.
 
-    stdin: what "-" stands for: JSON Lines, or a JSON array. Rows come lazily. Raises UsageError for another
-    suffix, UnreadableFeatures for a file that is refused as a whole, PackageMissing for Parquet without
-    pyarrow, and what opening a file raises. While going through the rows: GalleryModelMismatch for a row
-    that another model or detector made.
+    stdin: what "-" stands for: JSON Lines, or JSON arrays. Rows come lazily. Raises UsageError for another
+    suffix, NoInputs where there is no row, UnreadableFeatures for a file that is refused as a whole,
+    PackageMissing for Parquet without pyarrow, and what opening a file raises. While going through the
+    rows: GalleryModelMismatch for a row that another model or detector made.
     """
     shown = printable(str(path))
     try:
@@ -115,6 +116,8 @@ def stored_features(path: Path, stdin: BinaryIO | None = None) -> StoredFeatures
         leading, first = _until_first_face(rows)
     except OSError as error:
         raise opening_failed(error, os.fsencode(path), shown) from error
+    if first is None and not leading:
+        raise NoInputs(f"{shown} holds no record of arcface embed", hint="embed photographs into it first")
     if first is None:
         return StoredFeatures(None, None, "", _checked(iter(leading), path, None))
     where, fields = first

@@ -1,4 +1,4 @@
-"""A JSON array read element by element, however long it is, on one line or on many."""
+"""JSON arrays, one behind another, read element by element, however long they are, on one line or on many."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def array_elements(stream: BinaryIO, begun: bytes, shown: str) -> Iterator[tuple
     for number in count(1):
         where = f"{shown}, record {number}"
         try:
-            if not text.goes_on(first=number == 1):
+            if not text.goes_on():
                 return
             yield where, text.value()
         except (ValueError, RecursionError):
@@ -43,17 +43,22 @@ class _Text:
         self._begun = begun
         self._held = ""
         self._at = 0
+        self._expected = "["
         self.ended = False
 
-    def goes_on(self, *, first: bool) -> bool:
-        """Pass the mark before the next element; False behind the last. Raises ValueError at any other."""
-        mark = self._mark()
-        if mark == "]" and not first:
-            return False
-        if mark != ("[" if first else ","):
-            raise ValueError("neither the next element nor the end")
-        self._at += 1
-        return not (self._mark() == "]" and first)
+    def goes_on(self) -> bool:
+        """Pass the marks before the next element; False behind the last. Raises ValueError at any other."""
+        while mark := self._mark():
+            if mark not in self._expected:
+                raise ValueError("neither the next element nor the end")
+            self._at += 1
+            self._expected = "[" if mark == "]" else ",]"
+            begins = self._mark()
+            if mark == "," or (mark == "[" and begins != "]"):
+                return True
+        if self._expected != "[":
+            raise ValueError("an array without an end")
+        return False
 
     def value(self) -> Any:
         """The element that begins here. Raises ValueError, and RecursionError for too deep a one."""

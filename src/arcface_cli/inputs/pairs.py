@@ -22,8 +22,8 @@ def pairs(path: Path, stdin: BinaryIO | None = None) -> Iterator[Pair]:
 
     A column of `FIRST` and one of `SECOND`; others are passed over. Relative files count from the table's
     own folder; from the current one where "-" stands for `stdin`. A row without two files is a pair whose
-    photographs say so when they are read. Raises InvalidList at once for a wrong header and for a table
-    without a row, and what opening the table raises.
+    photographs say so when they are read; where the table stops being CSV, that is the last pair. Raises
+    InvalidList at once for a wrong header and for a table without a row, and what opening the table raises.
     """
     table = open_list(path, stdin)
     rows = _rows(table)
@@ -38,13 +38,16 @@ def _rows(table: StreamedList) -> Iterator[Pair]:
         lines = table.lines()
         header = next(lines, "")
         delimiter = next((mark for mark in "\t,;" if mark in header), ",")
-        reader = csv.DictReader(chain([header], lines), delimiter=delimiter)
+        reader = csv.DictReader(chain([header], lines), delimiter=delimiter, strict=True)
         try:
             columns = _columns(reader.fieldnames or (), table.shown)
+        except csv.Error as error:
+            raise InvalidList(f"{table.shown}: its first line is no CSV: {error}") from error
+        try:
             for row in reader:
                 yield _pair(row, columns, table, reader.line_num)
-        except csv.Error as error:
-            raise InvalidList(f"{table.shown}: {error}") from error
+        except csv.Error as error:  # where the next row starts is anybody's guess now
+            yield _broken(table, reader.line_num, f"is no CSV: {error}; nothing behind it is read")
 
 
 def _columns(header: Sequence[str], shown: str) -> tuple[str, str]:
@@ -61,7 +64,10 @@ def _columns(header: Sequence[str], shown: str) -> tuple[str, str]:
 def _pair(row: dict[str, str | None], columns: tuple[str, str], table: StreamedList, line: int) -> Pair:
     first, second = ((row.get(column) or "").strip() for column in columns)
     if not (first and second):
-        failure = InvalidList(f"{table.shown}, line {line}: names no two files")
-        broken = Photo(table.path, failure=failure)
-        return broken, broken
+        return _broken(table, line, "names no two files")
     return Photo(table.folder / first), Photo(table.folder / second)
+
+
+def _broken(table: StreamedList, line: int, why: str) -> Pair:
+    photo = Photo(table.path, failure=InvalidList(f"{table.shown}, line {line} {why}"))
+    return photo, photo

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import json
 from collections.abc import Iterable, Iterator
@@ -34,8 +35,8 @@ def json_rows(path: Path, shown: str) -> Rows:
 
 
 def streamed_rows(stream: BinaryIO, shown: str) -> Rows:
-    """Rows of JSON Lines as they come, or of a JSON array: of what begins with `[`."""
-    first = stream.readline(LONGEST_LINE)
+    """Rows of JSON Lines as they come, or of JSON arrays: of what begins with `[`."""
+    first = stream.readline(LONGEST_LINE).removeprefix(codecs.BOM_UTF8)
     lines = chain([first], _lines_of(stream))
     records = (
         array_elements(stream, first, shown)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from arcface_cli.inputs.names import printable
 from arcface_cli.inputs.photo import opening_failed
 
 _MAX_LINE = 1 << 20
+csv.field_size_limit(_MAX_LINE)  # for a long cell to be a wrong name and not the end of the table
 _UTF16_MARKS = ("\udcff\udcfe", "\udcfe\udcff")
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import hashlib
 import os
 import stat
 from collections.abc import Iterator
@@ -20,6 +21,8 @@ from arcface_cli.errors import OutputError
 from arcface_cli.inputs.names import printable
 
 _SUFFIX = "arcface.part"
+_LONGEST = 240
+"""Bytes of a name; file systems take some 255."""
 
 
 def lock(stream: BinaryIO, shown: str, *, shared: bool = False, wait: bool = False) -> bool:
@@ -60,13 +63,15 @@ def sole_writer(target: Path, shown: str, *, wait: bool = False) -> Iterator[Bin
 
 def _held(target: Path, shown: str, *, wait: bool) -> BinaryIO:
     part = target.with_name(f".{target.name}.{_SUFFIX}")
+    if len(os.fsencode(part.name)) > _LONGEST:
+        part = target.with_name(f".{hashlib.sha256(os.fsencode(target.name)).hexdigest()[:16]}.{_SUFFIX}")
     while True:
         stream = _opened(part, shown)
         try:
             if not lock(stream, shown, wait=wait):
                 _remove(stream)
                 stream.close()
-                own = part.with_name(f".{target.name}.{os.getpid()}.{_SUFFIX}")
+                own = part.with_name(f"{part.name.removesuffix(_SUFFIX)}{os.getpid()}.{_SUFFIX}")
                 return own.open("xb")
             if not _is_there(stream):
                 stream.close()  # renamed or removed by its writer before we had the lock

@@ -39,7 +39,6 @@ def test_any_array_of_objects_comes_back(records: list[dict[str, float]], begun:
         (b'[\n{"a": 1},\n{"b": 2', 1, "record 2 is no JSON: it is cut off"),
         (b'[{"a": 1}', 1, "record 2 is no JSON: it is cut off"),
         (b'[{"a": 1}, ', 1, "record 2 is no JSON: it is cut off"),
-        (b"", 0, "record 1 is no JSON: it is cut off"),
         (b'[{"a": 1} {"b": 2}]', 1, "record 2 is no JSON"),
         (b'{"a": 1}', 0, "record 1 is no JSON"),
         (b'[{"a": "\xff"}]', 0, "record 1 is no JSON"),
@@ -65,3 +64,11 @@ def test_an_element_without_end_takes_no_more_than_a_bound() -> None:
     ((_, value),) = array_elements(stream, b'["', "x.json")  # type: ignore[arg-type]
     assert isinstance(value, UnreadableFeatures)
     assert stream.given <= 4 * LONGEST_ELEMENT
+
+
+def test_arrays_one_behind_another_are_all_read_and_what_is_behind_them_is_told() -> None:
+    several = b" [1, 2]\n[]\n[3]\n"
+    assert read(several, 3) == [1, 2, 3]
+    *values, error = read(several + b"x", 3)
+    assert values == [1, 2, 3]
+    assert isinstance(error, UnreadableFeatures)

@@ -220,7 +220,7 @@ def test_names_in_a_manifest_on_standard_input_count_from_the_current_folder(con
         ("a.jpg,M\udcfcller", "line 3 has a name that is not UTF-8"),
         ('a.jpg,"Ada\nLovelace"', "line 4 can't be used: nobody can be called"),
         ('"a.jpg', "is no CSV"),
-        (f'"{"x" * 200_000}",Alice', "is no CSV"),
+        (f'"{"x" * 200_000}",Alice', "the name is too long"),
     ],
 )
 def test_a_bad_line_costs_one_record_and_says_its_number(tmp_path: Path, line: str, reason: str) -> None:

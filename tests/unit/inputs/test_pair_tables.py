@@ -61,7 +61,7 @@ def test_rows_are_read_only_as_they_are_needed(tmp_path: Path) -> None:
 def test_a_row_without_two_files_is_a_pair_that_says_so(tmp_path: Path) -> None:
     first, broken, last = pairs(table(tmp_path, "file_a,file_b\nx,y\nx,\nx,z\n"))
     for photo in broken:
-        with pytest.raises(InvalidList, match="line 3: names no two files"):
+        with pytest.raises(InvalidList, match="line 3 names no two files"):
             photo.read()
     assert [photo.failure for photo in (*first, *last)] == [None] * 4
 
@@ -80,3 +80,17 @@ def test_a_table_with_a_header_alone_says_nothing_usable(tmp_path: Path) -> None
 def test_a_missing_table_is_a_missing_file(tmp_path: Path) -> None:
     with pytest.raises(MissingFile):
         pairs(tmp_path / "nope.csv")
+
+
+def test_where_a_table_stops_being_csv_is_its_last_pair(tmp_path: Path) -> None:
+    good, broken = pairs(table(tmp_path, 'file_a,file_b\nx,y\n"x,y\nx,z\n'))
+    assert good[0].failure is None
+    with pytest.raises(InvalidList, match="is no CSV"):
+        broken[0].read()
+
+
+def test_a_cell_that_is_too_long_for_a_name_costs_its_own_pair(tmp_path: Path) -> None:
+    (_, long), (_, last) = pairs(table(tmp_path, f"file_a,file_b\nx,{'y' * 200_000}\nx,z\n"))
+    with pytest.raises(MissingFile):
+        long.read()
+    assert last.path == tmp_path / "z"

@@ -159,3 +159,11 @@ def test_what_is_held_back_when_a_run_fails_on_a_full_disk_is_not_tried_again(tm
         file.write(b"held back")
         os.dup2(full.fileno(), file.fileno())
         raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("length", [239, 255])
+def test_a_name_may_be_as_long_as_the_file_system_takes(tmp_path: Path, length: int) -> None:
+    target = tmp_path / ("x" * length)
+    with sole_writer(target, "x"), pytest.raises(OutputError), sole_writer(target, "x"):
+        pass
+    assert list(tmp_path.iterdir()) == []
