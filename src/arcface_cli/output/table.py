@@ -94,11 +94,14 @@ class TableSink(Sink):
             self._console.print()
 
 
-def widths_of(cells: Mapping[str, Sequence[Text]], room: int) -> dict[str, int | None] | None:
+def widths_of(
+    cells: Mapping[str, Sequence[Text]], room: int, least: Mapping[str, int] = _LEAST
+) -> dict[str, int | None] | None:
     """The columns that `room` cells of a terminal take, in order, with their widths; None: as it comes.
 
     A name in too narrow a column is folded, and a path loses its beginning; nothing else is broken. Of
     similarity, decision and subject none is left out: where they don't fit there is no table (None).
+    least: columns that can be narrower than what stands in them, and how narrow.
     """
     needed = {name: max(map(cell_len, (*name.split("_"), *(each.plain for each in column))))
               for name, column in cells.items()}  # fmt: skip
@@ -106,22 +109,22 @@ def widths_of(cells: Mapping[str, Sequence[Text]], room: int) -> dict[str, int |
         return dict.fromkeys(cells)
     kept = dict(needed)
     for name in _SPARE:
-        if _taken(kept, cap=0) > room:
+        if _taken(kept, 0, least) > room:
             kept.pop(name, None)
-    if _taken(kept, cap=0) > room:
+    if _taken(kept, 0, least) > room:
         return None
     cap = max(kept.values())
-    while _taken(kept, cap) > room:
+    while _taken(kept, cap, least) > room:
         cap -= 1
-    return {name: _capped(name, width, cap) for name, width in kept.items()}
+    return {name: _capped(name, width, cap, least) for name, width in kept.items()}
 
 
-def _taken(widths: Mapping[str, int], cap: int) -> int:
-    return sum(_capped(name, width, cap) + _GAP for name, width in widths.items()) - _GAP
+def _taken(widths: Mapping[str, int], cap: int, least: Mapping[str, int]) -> int:
+    return sum(_capped(name, width, cap, least) + _GAP for name, width in widths.items()) - _GAP
 
 
-def _capped(name: str, width: int, cap: int) -> int:
-    return min(width, max(cap, _LEAST[name])) if name in _LEAST else width
+def _capped(name: str, width: int, cap: int, least: Mapping[str, int]) -> int:
+    return min(width, max(cap, least[name])) if name in least else width
 
 
 def ending(cell: Text, width: int) -> Text:
