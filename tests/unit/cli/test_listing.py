@@ -67,10 +67,3 @@ def test_an_empty_list_is_headed_on_a_narrow_terminal(
 ) -> None:
     headings = table(monkeypatch, capfd, 40).split()
     assert headings == ["first", "last", "subject", "templates", "enrolled", "enrolled"]
-        "first",
-        "last",
-        "subject",
-        "templates",
-        "enrolled",
-        "enrolled",
-    ]
