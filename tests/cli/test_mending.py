@@ -47,6 +47,24 @@ def test_every_command_that_check_proposes_mends(arcface: Arcface, gallery: str,
     assert arcface("gallery", "check", "-g", gallery).records == []
 
 
+def test_names_that_were_swapped_are_given_back_by_way_of_free_ones(
+    arcface: Arcface, own_place: Path
+) -> None:
+    with Gallery.create(Path("g"), FINGERPRINT) as made:
+        made.add([entry(each, each, source_path=f"/p/{each}/1".encode()) for each in ("ada", "bob")])
+        before = made.subjects()
+    with closing(sqlite3.connect(Path("g", FILE_NAME))) as database, database:
+        for old, new in (("ada", "?"), ("bob", "ada"), ("?", "bob")):
+            database.execute("UPDATE subjects SET name = ? WHERE name = ?", (new, old))
+    found = arcface("gallery", "check", "-g", "g").records
+    proposed = [each["mend"].partition(", then, once nobody else is called so, ") for each in found]
+    for mend in [first for first, _, _ in proposed] + [last.partition(", or ")[0] for _, _, last in proposed]:
+        assert arcface(*words_of(mend)).status == 0, mend
+    assert arcface("gallery", "check", "-g", "g").records == []
+    with Gallery.open(Path("g")) as mended:
+        assert mended.subjects() == before
+
+
 def test_a_table_of_findings_folds_no_command(arcface: Arcface, own_place: Path) -> None:
     name = "a long name " * 20
     with Gallery.create(Path("g"), FINGERPRINT) as made:

@@ -9,6 +9,7 @@ import time
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -179,12 +180,27 @@ def _is(name: str, subject_id: int, created: object, checksum: object) -> bool:
 def _rename(connection: sqlite3.Connection, subject_id: int, name: object, was: str, path: Path) -> str:
     """How a person gets a sound name; templates go by their numbers where nobody can have this one."""
     if _is_name(name, path):
-        return f"{command('arcface gallery rename', str(name), was, mend=True)}, or {RESTORE}"
+        return f"{_to_be_called(connection, subject_id, str(name), was)}, or {RESTORE}"
     numbers = connection.execute(
         "SELECT id FROM templates NOT INDEXED WHERE subject_id = ? ORDER BY id", (subject_id,)
     ).fetchall()
     removal = [f"{_remove([number for (number,) in numbers[:_REMOVED_AT_ONCE]])}, or "] if numbers else []
     return "".join([*removal, RESTORE])
+
+
+def _to_be_called(connection: sqlite3.Connection, subject_id: int, name: str, was: str) -> str:
+    """Commands that give a name back; by way of a free one where somebody else has it, as after a swap."""
+    others = {
+        other
+        for (other,) in connection.execute(
+            "SELECT name FROM subjects NOT INDEXED WHERE id <> ?", (subject_id,)
+        )
+    }
+    if was not in others:
+        return command("arcface gallery rename", name, was, mend=True)
+    free = next(each for each in (f"{was}-{number}" for number in count(2)) if each not in others)
+    first = command("arcface gallery rename", name, free, mend=True)
+    return f"{first}, then, once nobody else is called so, {command('arcface gallery rename', free, was)}"
 
 
 def _is_name(name: object, path: Path) -> bool:
