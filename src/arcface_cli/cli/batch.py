@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, TypeVar
+from typing import Any, BinaryIO, Protocol, TypeVar
 
 from arcface_cli.cli.console import data_stream, is_terminal, say, say_error, wants_color
 from arcface_cli.cli.pasting import PASTED
@@ -17,11 +17,9 @@ from arcface_cli.errors import DuplicatePhoto, RefusedBefore, UsageError
 from arcface_cli.faces import Done, Failed, Outcome, Skipped
 from arcface_cli.inputs.photo import Photo
 from arcface_cli.output.files import output_file, telling_output
+from arcface_cli.output.records import Record, has_match
 from arcface_cli.output.sinks import NullSink, Sink, make_sink
 from arcface_cli.settings import Format, Settings
-
-if TYPE_CHECKING:
-    from arcface_cli.output.records import Record
 
 SUFFIX_FORMATS: dict[str, Format] = {
     ".json": "json", ".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".tsv": "tsv", ".npz": "npz",
@@ -144,8 +142,7 @@ class Batch:
             case Done():
                 self.tally.done += 1
                 self.tally.faces += len(record.get("faces", ()))
-                decided = any(face.get("decision") == "match" for face in record.get("faces", ()))
-                self.tally.matches += record.get("same_person", decided)
+                self.tally.matches += has_match(record)
                 return
             case Skipped(reason):
                 self.tally.add_skipped(reason, named=given.named)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from arcface_cli.cli.console import data_stream, is_terminal, wants_color
 from arcface_cli.errors import UsageError
@@ -16,7 +16,6 @@ from arcface_cli.output.files import telling_output
 from arcface_cli.settings import Format, Settings
 
 if TYPE_CHECKING:
-    from rich.console import Console
     from rich.text import Text
 
 Row = Mapping[str, Any]
@@ -112,17 +111,17 @@ _NARROWEST = 12
 def _table(rows: Sequence[Row], shown: Sequence[str], *, color: bool, width: int | None) -> bytes:
     from rich.console import Console
 
-    from arcface_cli.output.table import widths_of
+    from arcface_cli.output.table import print_fields, print_table, widths_of
 
     text = io.StringIO()
     console = Console(width=width, force_terminal=color, no_color=not color, highlight=False, file=text)
     cells = {column: [_cell(row.get(column)) for row in rows] for column in shown}
     widths = widths_of(cells, console.width, {column: _least(each) for column, each in cells.items()})
     if widths is None and rows:
-        _print_fields(console, cells)
+        print_fields(console, (zip(cells, row, strict=True) for row in zip(*cells.values(), strict=True)))
     else:
         numeric = {each for each in cells if any(isinstance(row.get(each), int | float) for row in rows)}
-        _print_table(console, cells, dict.fromkeys(cells) if widths is None else widths, numeric)
+        print_table(console, cells, dict.fromkeys(cells) if widths is None else widths, numeric)
     return text.getvalue().encode("utf-8", "backslashreplace")
 
 
@@ -132,35 +131,6 @@ def _least(column: Sequence[Text]) -> int:
 
     words = (cell_len(word) for cell in column for word in cell.plain.split())
     return max((width for width in words if _NARROWEST < width <= _WHOLE), default=_NARROWEST)
-
-
-def _print_table(
-    console: Console,
-    cells: Mapping[str, Sequence[Text]],
-    widths: Mapping[str, int | None],
-    numeric: Container[str],
-) -> None:
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column, width in widths.items():
-        justify: Literal["left", "right"] = "right" if column in numeric else "left"
-        table.add_column(column.replace("_", " "), justify=justify, overflow="fold", width=width)
-    for row in zip(*(cells[column] for column in widths), strict=True):
-        table.add_row(*row)
-    console.print(table)
-
-
-def _print_fields(console: Console, cells: Mapping[str, Sequence[Text]]) -> None:
-    """A line a field where no table fits, for the terminal to break."""
-    from rich.text import Text
-
-    for row in zip(*cells.values(), strict=True):
-        for column, cell in zip(cells, row, strict=True):
-            if cell.plain:
-                name = column.replace("_", " ")
-                console.print(Text.assemble((f"{name}: ", "bold"), cell), soft_wrap=True)
-        console.print()
 
 
 def _cell(value: Any) -> Text:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from arcface_cli.errors import InvalidSubjectName
 from arcface_cli.faces import UNIT_NORM_TOLERANCE, DetectedFace, ModelFingerprint
 from arcface_cli.gallery.vectors import StoredVectors
-from arcface_cli.inputs.names import name_refused
+from arcface_cli.inputs.names import UNPRINTABLE, name_refused
 
 MAX_NAME_LENGTH = 255
 """Characters of a subject's name, after normalisation."""
@@ -22,7 +22,6 @@ MAX_NAME_LENGTH = 255
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _SPREAD = 8
 """A table serves ids that spread over fewer numbers than so many times their count."""
-_FORBIDDEN_CATEGORIES = frozenset({"Cc", "Cs", "Zl", "Zp"})
 
 
 def subject_name(text: str) -> str:
@@ -40,7 +39,7 @@ def subject_name(text: str) -> str:
         raise InvalidSubjectName(
             f"the name {name[:20]!r}... has {len(name)} characters: {MAX_NAME_LENGTH} is the most"
         )
-    bad = next((c for c in name if unicodedata.category(c) in _FORBIDDEN_CATEGORIES), None)
+    bad = next((c for c in name if unicodedata.category(c) in UNPRINTABLE), None)
     if bad is not None:
         raise InvalidSubjectName(f"the name {name!a} holds {bad!a}, which is a control character or no UTF-8")
     return name

@@ -10,7 +10,8 @@ from pathlib import Path
 from arcface_cli.errors import InvalidSubjectName
 
 _BIDI_CONTROLS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-_UNPRINTABLE = frozenset({"Cc", "Cs", "Zl", "Zp"})
+UNPRINTABLE = frozenset({"Cc", "Cs", "Zl", "Zp"})
+"""Unicode categories of what no terminal shows and no name may hold."""
 _SHORT = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
 _DIGITS = re.compile(r"[0-9]+")
 
@@ -83,4 +84,4 @@ def _shown(character: str) -> str:
 
 def _is_escaped(character: str) -> bool:
     """Whether `printable` shows something else in its place."""
-    return character in _BIDI_CONTROLS or unicodedata.category(character) in _UNPRINTABLE
+    return character in _BIDI_CONTROLS or unicodedata.category(character) in UNPRINTABLE

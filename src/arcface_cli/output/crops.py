@@ -18,6 +18,7 @@ from arcface_cli.inputs.names import printable
 from arcface_cli.inputs.photo import Photo
 from arcface_cli.output.files import make_folder, output_file, require_replaceable, telling_output
 from arcface_cli.output.records import Record
+from arcface_cli.output.resume import begins
 from arcface_cli.output.sinks import to_json
 
 MANIFEST = "manifest.jsonl"
@@ -44,15 +45,11 @@ def require_own_manifest(folder: Path) -> None:
     path = folder / MANIFEST
     with contextlib.suppress(OSError), path.open("rb") as file:
         head, version = file.read(64), len(_BEGINNING)
-        if not (_agree(head, _BEGINNING) and _agree(head[version:].lstrip(b"0123456789"), _COMMAND)):
+        if not (begins(head, _BEGINNING) and begins(head[version:].lstrip(b"0123456789"), _COMMAND)):
             raise UsageError(
                 f"{printable(str(path))} is not of arcface align, and would be replaced",
                 hint="name another folder with -o, or move that file away",
             )
-
-
-def _agree(head: bytes, words: bytes) -> bool:
-    return head.startswith(words) or words.startswith(head)
 
 
 class CropFolder:

@@ -144,6 +144,13 @@ def verified(
     return _with_run(record, run)
 
 
+def has_match(record: Record) -> bool:
+    """Whether a record answers yes: somebody was named (`identify`), or two are one person (`verify`)."""
+    named = any(face.get("decision") == "match" for face in record.get("faces", ()))
+    same: bool = record.get("same_person", named)
+    return same
+
+
 def face(detected: DetectedFace) -> Record:
     """Box, landmarks (pixels of the upright image) and detection score."""
     return {

@@ -21,6 +21,7 @@ from typing import BinaryIO, Literal
 from arcface_cli.errors import UsageError
 from arcface_cli.inputs.names import printable
 from arcface_cli.output.files import telling_output
+from arcface_cli.output.records import has_match
 from arcface_cli.output.sole import lock, sole_writer
 
 ResumableFormat = Literal["jsonl", "csv", "tsv"]
@@ -114,20 +115,18 @@ def _json_records(stream: BinaryIO, path: Path) -> Iterator[EarlierRecord]:
     for number, line in enumerate(stream, 1):
         if not line.endswith(b"\n"):
             # A power cut may leave zero bytes where the last block was to be written.
-            if not _begins(line.rstrip(b"\0") if end else line, b'{"schema": '):
+            if not begins(line.rstrip(b"\0") if end else line, b'{"schema": '):
                 raise _foreign(path, f"line {number} is no record")
             return  # torn
         end += len(line)
         try:
             record = json.loads(line)
             error = record.get("error") or {}
-            decided = any(face.get("decision") == "match" for face in record.get("faces", ()))
-            matched = record.get("same_person", decided)
             settings = record["run"].get("settings")
             command = record["command"]
             inputs = tuple(record["inputs"]) if command == "verify" else (record["input"],)
             told = (command, settings, inputs, record["status"], error.get("code"))
-            yield EarlierRecord(*told, matched, end)
+            yield EarlierRecord(*told, has_match(record), end)
         except ValueError as problem:
             raise _foreign(path, f"line {number} is not JSON") from problem
         except KeyError as problem:
@@ -141,7 +140,7 @@ def _row_records(stream: BinaryIO, path: Path, format_: Literal["csv", "tsv"]) -
     delimiter = _DELIMITER[format_]
     header_line = stream.readline()
     header = _header(header_line, format_)
-    if not header_line.endswith(b"\n") and _begins(header_line, b"input"):
+    if not header_line.endswith(b"\n") and begins(header_line, b"input"):
         return
     naming = _naming(header)
     if not naming:
@@ -177,7 +176,7 @@ def _header(line: bytes, format_: Literal["csv", "tsv"]) -> list[str]:
     return next(csv.reader([line.decode("utf-8", "replace")], delimiter=_DELIMITER[format_]), [])
 
 
-def _begins(line: bytes, start: bytes) -> bool:
+def begins(line: bytes, start: bytes) -> bool:
     """Whether a torn line begins as ours do: another's is no more ours to cut off for being short."""
     return line.startswith(start) or start.startswith(line)
 

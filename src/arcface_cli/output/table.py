@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from typing import Any, BinaryIO, Literal
 
 from rich.cells import cell_len
@@ -27,6 +27,7 @@ _LEAST = {
 _PATHS = frozenset({"input", "input_a", "input_b", "crop"})
 _SPARE = ("distance", "margin", "nearest", "threshold", "dimension", "detection_score", "face")
 """What a narrow terminal does without, in this order; distance and similarity say the same."""
+_NUMERIC = frozenset({"face", "similarity", "distance", "margin", "detection_score", "template"})
 _GAP = 2
 
 
@@ -66,32 +67,53 @@ class TableSink(Sink):
         cells = {column: [_cell(row, column) for row in self._rows] for column in self._columns}
         widths = widths_of(cells, self._console.width) if self._limited else dict.fromkeys(cells)
         if widths is None:
-            self._print_fields(cells)
+            print_fields(self._console, self._fields(cells))
         else:
-            self._print_table(cells, widths)
+            print_table(self._console, _shortened(cells, widths), widths, _NUMERIC)
         self._rows = []
 
-    def _print_table(self, cells: Mapping[str, Sequence[Text]], widths: Mapping[str, int | None]) -> None:
-        table = Table(box=None, pad_edge=False, header_style="bold")
-        shown = []
-        for column, width in widths.items():
-            numeric = column in ("face", "similarity", "distance", "margin", "detection_score", "template")
-            justify: Literal["left", "right"] = "right" if numeric else "left"
-            table.add_column(column.replace("_", " "), justify=justify, overflow="fold", width=width)
-            room = width if column in _PATHS else None
-            shown.append([cell if room is None else ending(cell, room) for cell in cells[column]])
-        for row in zip(*shown, strict=True):
-            table.add_row(*row)
-        self._console.print(table)
-
-    def _print_fields(self, cells: Mapping[str, Sequence[Text]]) -> None:
-        """A line a field, whole, for the terminal to break where its reader can put it together again."""
+    def _fields(self, cells: Mapping[str, Sequence[Text]]) -> Iterator[list[tuple[str, Text]]]:
+        """Each row's cells by name; what stands for a value that there is none of is its code."""
         for row, shown in zip(self._rows, zip(*cells.values(), strict=True), strict=True):
-            for column, cell in zip(cells, shown, strict=True):
-                if cell.plain:
-                    name = "code" if row.get(column) is None else column.replace("_", " ")
-                    self._console.print(Text.assemble((f"{name}: ", "bold"), cell), soft_wrap=True)
-            self._console.print()
+            named = zip(cells, shown, strict=True)
+            yield [("code" if row.get(column) is None else column, cell) for column, cell in named]
+
+
+def _shortened(
+    cells: Mapping[str, Sequence[Text]], widths: Mapping[str, int | None]
+) -> dict[str, Sequence[Text]]:
+    """The columns of a table, paths by their ends where there is no room for the rest."""
+    rooms = {column: width if column in _PATHS else None for column, width in widths.items()}
+    return {
+        column: cells[column] if room is None else [ending(cell, room) for cell in cells[column]]
+        for column, room in rooms.items()
+    }
+
+
+def print_table(
+    console: Console,
+    cells: Mapping[str, Sequence[Text]],
+    widths: Mapping[str, int | None],
+    numeric: Container[str],
+) -> None:
+    """The columns that `widths` names, folded where they are too narrow. numeric: those set to the right."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column, width in widths.items():
+        justify: Literal["left", "right"] = "right" if column in numeric else "left"
+        table.add_column(column.replace("_", " "), justify=justify, overflow="fold", width=width)
+    for row in zip(*(cells[column] for column in widths), strict=True):
+        table.add_row(*row)
+    console.print(table)
+
+
+def print_fields(console: Console, rows: Iterable[Iterable[tuple[str, Text]]]) -> None:
+    """A line a field, whole, for the terminal to break where its reader can put it together again."""
+    for row in rows:
+        for column, cell in row:
+            if cell.plain:
+                name = column.replace("_", " ")
+                console.print(Text.assemble((f"{name}: ", "bold"), cell), soft_wrap=True)
+        console.print()
 
 
 def widths_of(
